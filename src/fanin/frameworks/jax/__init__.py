@@ -1,0 +1,1 @@
+"""JAX: many runs of one program at once, on every local device."""

@@ -1,0 +1,1 @@
+"""Keras 3: many seeds at once on JAX; a loop over `fit` elsewhere."""

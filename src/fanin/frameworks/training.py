@@ -1,0 +1,82 @@
+"""What every framework's trainer is given and gives back; no framework is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Arrays to train and to evaluate on.
+
+    Args:
+        x_train: Inputs, (examples, ...): an array, or a list or dict of arrays for several inputs.
+        y_train: Targets, (examples, ...).
+        x_test: Inputs to evaluate on after every epoch, or None.
+        y_test: Their targets, or None.
+        name: What to call the data in reports.
+    """
+
+    x_train: Any
+    y_train: Any
+    x_test: Any = None
+    y_test: Any = None
+    name: str = "data"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained: everything but the model, its weights and the data.
+
+    Args:
+        epochs: Passes over the training data.
+        batch_size: Examples a step; the last batch of an epoch may be shorter.
+        optimizer: A name the framework knows ("adam"), or one of its optimizers.
+        loss: A name or one of the framework's losses.
+        metrics: Names or the framework's metrics.
+        class_weight: Weight of the loss for each class, or None.
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    optimizer: Any = "adam"
+    loss: Any = "mse"
+    metrics: tuple[Any, ...] = ()
+    class_weight: Mapping[int, float] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished training run: a scheme under a seed, and what came of it.
+
+    Args:
+        scheme: The scheme's label.
+        seed: The run's seed.
+        curves: One value an epoch for each logged quantity ("loss", "val_accuracy", ...); a quantity
+            that overflowed is inf or nan, never dropped.
+        seconds: Wall time of the run; runs trained together share their time equally.
+        versions: Versions of the packages that trained it.
+    """
+
+    scheme: str
+    seed: int
+    curves: Mapping[str, tuple[float, ...]]
+    seconds: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Trainer(Protocol):
+    """Trains one builder under a recipe from many (scheme, seed) starts."""
+
+    notes: list[str]
+    """What the user should know about how the runs were made."""
+
+    def train(self, todo: Sequence[tuple[str, int]]) -> Iterator[list[Run]]:
+        """Yield finished runs, some at a time, for each (scheme label, seed) in todo."""
+        ...
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is happening, runs done, runs in all)."""

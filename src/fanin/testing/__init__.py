@@ -1,0 +1,1 @@
+"""Contract suites that every store, executor and framework must pass."""
