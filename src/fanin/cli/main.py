@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from typing import Any
 
 import click
+
+from fanin.errors import FaninError
 
 _COMMANDS = {
     "compare": "Which initialization trains a model best, beyond luck.",
@@ -12,10 +16,19 @@ _COMMANDS = {
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
 }
+_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
+
+class _Fault(click.ClickException):
+    """A `FaninError` on its way to the terminal."""
+
+    def show(self, file: Any = None) -> None:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(self.message, err=True)
 
 
 class _LazyGroup(click.Group):
-    """A group that shows its help without importing its commands."""
+    """A group that shows its help without importing its commands, and says errors in one message."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
@@ -29,8 +42,27 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # --debug is understood before and after the command's name.
+        ctx.meta["debug"] = "--debug" in args
+        return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FaninError as error:
+            if ctx.meta["debug"]:
+                raise
+            fault = _Fault(str(error))
+            fault.exit_code = error.exit_code
+            raise fault from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted. Finished runs are in the store, if one was given.", err=True)
+            sys.exit(_INTERRUPTED)
+
 
 @click.group(cls=_LazyGroup)
 @click.version_option(package_name="fanin")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def main() -> None:
     """Weight initialization you can explain, check and prove."""

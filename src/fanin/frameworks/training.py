@@ -26,6 +26,37 @@ class Data:
     name: str = "data"
 
 
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of the schemes to compare.
+
+    Args:
+        label: What the user calls it, and what tables show.
+        scheme: A fanin scheme, or an initializer object of the framework.
+        key: What tells it from other choices in a store: the label, with a fingerprint where the
+            label alone does not define it (an object or a function of the user's).
+    """
+
+    label: str
+    scheme: Any
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Factory:
+    """The user's model builder.
+
+    Args:
+        call: The function.
+        takes_initializer: Whether it wants the initializer; if not, its model is re-initialized.
+        name: What to call it in reports.
+    """
+
+    call: Callable[..., Any]
+    takes_initializer: bool
+    name: str
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained: everything but the model, its weights and the data.
@@ -33,16 +64,17 @@ class Recipe:
     Args:
         epochs: Passes over the training data.
         batch_size: Examples a step; the last batch of an epoch may be shorter.
-        optimizer: A name the framework knows ("adam"), or one of its optimizers.
-        loss: A name or one of the framework's losses.
-        metrics: Names or the framework's metrics.
+        optimizer: A name the framework knows ("adam"), or one of its optimizers; None for the one that
+            the builder compiled the model with, or else Adam.
+        loss: A name or one of the framework's losses; None for the model's own.
+        metrics: Names or the framework's metrics; empty for the model's own.
         class_weight: Weight of the loss for each class, or None.
     """
 
     epochs: int = 10
     batch_size: int = 32
-    optimizer: Any = "adam"
-    loss: Any = "mse"
+    optimizer: Any = None
+    loss: Any = None
     metrics: tuple[Any, ...] = ()
     class_weight: Mapping[int, float] | None = None
 
@@ -52,7 +84,7 @@ class Run:
     """One finished training run: a scheme under a seed, and what came of it.
 
     Args:
-        scheme: The scheme's label.
+        scheme: The key of its choice.
         seed: The run's seed.
         curves: One value an epoch for each logged quantity ("loss", "val_accuracy", ...); a quantity
             that overflowed is inf or nan, never dropped.
@@ -73,10 +105,6 @@ class Trainer(Protocol):
     notes: list[str]
     """What the user should know about how the runs were made."""
 
-    def train(self, todo: Sequence[tuple[str, int]]) -> Iterator[list[Run]]:
-        """Yield finished runs, some at a time, for each (scheme label, seed) in todo."""
+    def train(self, todo: Sequence[tuple[Choice, int]]) -> Iterator[list[Run]]:
+        """Yield finished runs, some at a time, for each (choice, seed) in todo."""
         ...
-
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is happening, runs done, runs in all)."""

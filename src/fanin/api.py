@@ -1,0 +1,105 @@
+"""The verbs: validate, delegate, return one result object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fanin.experiments.comparison import Comparison
+
+SEED_SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")
+
+
+def compare(
+    builder: Callable[..., Any] | str | None = None,
+    schemes: Iterable[Any] | Mapping[str, Any] = SEED_SCHEMES,
+    *,
+    data: Any = "seed",
+    epochs: int = 10,
+    batch_size: int = 32,
+    seeds: int | Sequence[int] = 20,
+    optimizer: Any = None,
+    loss: Any = None,
+    metrics: Sequence[Any] | None = None,
+    class_weight: Mapping[int, float] | None = None,
+    score: str | None = None,
+    target: str | None = None,
+    control: str | None = None,
+    store: str | Path | None = None,
+    backend: str = "jax",
+    progress: Callable[[int, int], None] | None = None,
+    command: str | None = None,
+) -> Comparison:
+    r"""Train one model from many initializations and seeds, and say which is best beyond luck.
+
+    Under one seed every scheme sees the same order of the data and the same dropout noise, so runs are
+    compared in pairs. On JAX all runs train together; the result of each equals what `fit` gives from
+    the same weights and the same batches.
+
+    Args:
+        builder: A function that returns a Keras model. If it has a required argument it is given the
+            initializer; if it has none, its model is initialized anew by each scheme. Also
+            "file.py:name" or "package.module:name". By default a 64-32 ReLU network that fits the data.
+        schemes: Names (see `fanin schemes`), fanin schemes or Keras initializers, or a mapping from
+            labels to these.
+        data: (x_train, y_train, x_test, y_test), (x, y), a function that returns them, "file.py:name",
+            or the name of built-in data: seed, digits, breast_cancer, wine, iris, diabetes.
+        epochs: Passes over the training data.
+        batch_size: Examples a step.
+        seeds: How many seeds, or which.
+        optimizer: As for `model.compile`; by default the model's own, or "adam".
+        loss: As for `model.compile`; by default the model's own, or the built-in data's.
+        metrics: As for `model.compile`; by default the model's own, or the built-in data's.
+        class_weight: As for `model.fit`.
+        score: The logged quantity that ranks the runs; by default the first metric on the test data.
+        target: A level such as "loss=.3", for the time to reach it.
+        control: The scheme that the others are tested against; by default Glorot's, or else the first.
+        store: SQLite file that keeps finished runs; the same study goes on where it stopped.
+        backend: What Keras computes with: "jax", or "torch" and "tensorflow", which run `fit` in a loop.
+        progress: Called with (runs done, runs in all).
+        command: The command line that made this call, for the report.
+
+    Returns:
+        The comparison: print it, or see its `verdict`, `ranking`, `to_html(path)`.
+
+    Raises:
+        FaninError: Something about the input is wrong; the message says what and how to fix it.
+
+    Example:
+        >>> import fanin
+        >>> result = fanin.compare(schemes=["zeros", "he_normal"], seeds=8, epochs=2)
+        >>> [row.scheme for row in result.ranking]
+        ['he_normal', 'zeros']
+    """
+    from fanin.experiments.comparison import compare_runs
+    from fanin.experiments.environment import environment
+    from fanin.experiments.run import run_study
+    from fanin.experiments.scores import ask
+    from fanin.experiments.setup import as_study
+    from fanin.experiments.store import open_store
+    from fanin.frameworks.training import Recipe
+
+    recipe = Recipe(epochs, batch_size, optimizer, loss, tuple(metrics or ()), class_weight)
+    study = as_study(builder, schemes, data=data, recipe=recipe, seeds=seeds, backend=backend)
+    from fanin.frameworks.keras.train import KerasTrainer  # Keras loads here, on the backend now chosen
+
+    trainer = KerasTrainer(study.factory, study.data, study.recipe)
+    labels = [choice.label for choice in study.choices]
+    logged = trainer.logged(study.choices[0])
+    question = ask(labels, study.seeds, logged, score=score, target=target, control=control)
+    with open_store(store) as kept:
+        finished = run_study(study, trainer, kept, progress=progress)
+    return compare_runs(
+        study.labelled(finished.runs),
+        question,
+        study={**study.to_dict(), "command": command},
+        notes=trainer.notes,
+        environment=environment(finished.runs[-1].versions),
+        speed={
+            "trained": finished.trained,
+            "reused": len(finished.runs) - finished.trained,
+            "seconds": finished.seconds,
+        },
+    )

@@ -1,0 +1,80 @@
+"""Keras' own initializers as distributions, so that any number of seeds is drawn without Keras."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from fanin.schemes.distributions import (
+    Constant,
+    Distribution,
+    Identity,
+    Normal,
+    Orthogonal,
+    TruncatedNormal,
+    Uniform,
+)
+
+_TRUNCATED_SD = 0.87962566103423978  # sd of a standard normal truncated at +-2
+_init = keras.initializers
+
+
+def known_distribution(initializer: Any, shape: tuple[int, ...]) -> Distribution | None:
+    """Return what one of Keras' own initializers draws for a shape; None for any other callable.
+
+    Subclasses count as other callables: they may draw something else.
+
+    Args:
+        initializer: What a variable was born with.
+        shape: The variable's shape.
+    """
+    if not type(initializer).__module__.startswith("keras."):
+        return None
+    if isinstance(initializer, _init.VarianceScaling):
+        return _variance_scaling(initializer, shape)
+    rule = _RULES.get(type(initializer))
+    return rule(initializer) if rule else None
+
+
+_RULES: dict[type, Any] = {
+    _init.Zeros: lambda i: Constant(0.0),
+    _init.Ones: lambda i: Constant(1.0),
+    _init.Constant: lambda i: Constant(float(i.value)),
+    _init.RandomNormal: lambda i: Normal(float(i.mean), float(i.stddev)),
+    _init.RandomUniform: lambda i: Uniform(float(i.minval), float(i.maxval)),
+    _init.TruncatedNormal: lambda i: TruncatedNormal(float(i.mean), float(i.stddev), -2.0, 2.0),
+    _init.Orthogonal: lambda i: Orthogonal(float(i.gain)),
+    _init.Identity: lambda i: Identity(float(i.gain)),
+}
+
+
+def _variance_scaling(initializer: Any, shape: tuple[int, ...]) -> Distribution:
+    axes = getattr(initializer, "input_axes", None), getattr(initializer, "output_axes", None)
+    fan_in, fan_out = (
+        shape_fans(shape) if None in axes else [math.prod(shape[a] for a in side) for side in axes]
+    )
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    sd = math.sqrt(initializer.scale / max(1.0, fan))
+    if initializer.distribution == "truncated_normal":
+        return TruncatedNormal(0.0, sd / _TRUNCATED_SD, -2.0, 2.0)
+    if initializer.distribution == "uniform":
+        return Uniform(-math.sqrt(3) * sd, math.sqrt(3) * sd)
+    return Normal(0.0, sd)
+
+
+def shape_fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return (fan_in, fan_out) as Keras' own initializers see a bare shape (..., in, out).
+
+    fanin's schemes take their fans from the layer instead; this is only for drawing what Keras would.
+
+    Example:
+        >>> shape_fans((3, 3, 16, 32))
+        (144.0, 288.0)
+    """
+    if len(shape) < 2:
+        size = float(shape[0]) if shape else 1.0
+        return size, size
+    taps = math.prod(shape[:-2])
+    return float(taps * shape[-2]), float(taps * shape[-1])

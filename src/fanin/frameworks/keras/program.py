@@ -1,0 +1,149 @@
+"""One training run of a Keras model as a pure function: what `fit` does, ready to be vectorized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from fanin.frameworks.keras.logs import logged_names, metric_results
+from fanin.frameworks.training import Data, Recipe
+
+State = tuple[list[Any], list[Any], list[Any]]
+"""Values of the trainable, the non-trainable and the optimizer's variables."""
+
+_EVAL_ROWS = 512
+
+
+def shared_inputs(data: Data, recipe: Recipe) -> dict[str, Any]:
+    """Return the arrays that all runs share: training data with weights, and evaluation data."""
+    weights = sample_weights(data.y_train, recipe.class_weight)
+    train = (data.x_train, data.y_train) if weights is None else (data.x_train, data.y_train, weights)
+    test = () if data.x_test is None else (data.x_test, data.y_test)
+    return {"train": train, "test": test}
+
+
+def sample_weights(y: Any, class_weight: Mapping[int, float] | None) -> np.ndarray | None:
+    """Return the weight of each example, as `fit` derives it from the weights of the classes.
+
+    Args:
+        y: Integer labels, (examples,) or (examples, 1), or one-hot labels, (examples, classes).
+        class_weight: Weight of each class; classes that are not named weigh 1.
+    """
+    if class_weight is None:
+        return None
+    labels = np.asarray(y)
+    classes = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(len(labels))
+    return np.array([class_weight.get(int(c), 1.0) for c in classes], np.float32)
+
+
+class Program:
+    """The training of one model: `run` advances one run by some epochs.
+
+    Args:
+        model: A compiled model with all of its state made (see `build`).
+        data: What it is trained and evaluated on.
+        recipe: Epochs, batch size and class weights.
+    """
+
+    def __init__(self, model: keras.Model, data: Data, recipe: Recipe) -> None:
+        self.model = model
+        self.batch_size = recipe.batch_size
+        self.epochs = recipe.epochs
+        self.eval_batch = _eval_batch(model, data, recipe)
+        self.fresh_metrics = [variable.value for variable in model.metrics_variables]
+        self.evaluates = data.x_test is not None
+        names = logged_names(model)
+        self.log_names = names + [f"val_{name}" for name in names if self.evaluates]
+
+    def run(self, own: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+        """Advance a run from epoch `start` to epoch `stop`.
+
+        Args:
+            own: "state" (see `State`), "order" (epochs, examples) and "logs" (name to (epochs,)).
+            shared: "train", "test", and the bounds "start" and "stop".
+
+        Returns:
+            The same as `own`, with the state after the epochs and their logs filled in.
+        """
+
+        def epoch(i: Any, carry: tuple[State, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
+            state, logs = carry
+            order = jax.lax.dynamic_index_in_dim(own["order"], i, keepdims=False)
+            state, values = self._epoch(state, order, shared)
+            put = jax.lax.dynamic_update_index_in_dim
+            return state, {name: put(logs[name], values[name], i, 0) for name in logs}
+
+        state, logs = jax.lax.fori_loop(shared["start"], shared["stop"], epoch, (own["state"], own["logs"]))
+        return {"state": state, "order": own["order"], "logs": logs}
+
+    def _epoch(self, state: State, order: Any, shared: dict[str, Any]) -> tuple[State, dict[str, Any]]:
+        def step(carry: Any, rows: Any) -> tuple[Any, None]:
+            return self.model.train_step(carry, _rows(shared["train"], rows))[1], None
+
+        carry = _over_batches(step, (*state, self.fresh_metrics), order, self.batch_size)
+        state, logs = carry[:3], self._results(carry[3])
+        if self.evaluates:
+            state, values = self._evaluate(state, shared["test"])
+            logs |= {f"val_{name}": value for name, value in values.items()}
+        return state, logs
+
+    def _evaluate(self, state: State, test: Any) -> tuple[State, dict[str, Any]]:
+        def step(carry: Any, rows: Any) -> tuple[Any, None]:
+            return self.model.test_step(carry, _rows(test, rows))[1], None
+
+        rows = np.arange(len(jax.tree.leaves(test)[0]), dtype=np.int32)
+        trainable, fixed, optimizer = state
+        trainable, fixed, metrics = _over_batches(
+            step, (trainable, fixed, self.fresh_metrics), rows, self.eval_batch
+        )
+        return (trainable, fixed, optimizer), self._results(metrics)
+
+    def _results(self, metrics_variables: list[Any]) -> dict[str, Any]:
+        results = metric_results(self.model, metrics_variables)
+        return {name: jnp.asarray(value, jnp.float32) for name, value in results.items()}
+
+
+def _rows(arrays: Any, rows: Any) -> Any:
+    """Return some rows of every array; the indices are our own, so nothing checks them."""
+    return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
+
+
+def _over_batches(step: Callable[[Any, Any], tuple[Any, None]], carry: Any, rows: Any, size: int) -> Any:
+    """Apply a step to every full batch of rows, then to the short batch that is left."""
+    full, rest = divmod(rows.shape[0], size)
+    if full > 1:
+        carry, _ = jax.lax.scan(step, carry, rows[: full * size].reshape(full, size))
+    elif full == 1:
+        carry, _ = step(carry, rows[:size])
+    if rest:
+        carry, _ = step(carry, rows[full * size :])
+    return carry
+
+
+def _eval_batch(model: keras.Model, data: Data, recipe: Recipe) -> int:
+    """Return how many rows to evaluate at once.
+
+    `fit` evaluates in training batches. Where every row counts by itself, larger batches give the
+    same means: fewer steps, and no short batch to compile.
+    """
+    if data.x_test is None or not _rows_are_independent(model, recipe):
+        return recipe.batch_size
+    rows = len(jax.tree.leaves(data.x_test)[0])
+    divisors = [size for size in range(recipe.batch_size, min(rows, _EVAL_ROWS) + 1) if rows % size == 0]
+    return max(divisors, default=recipe.batch_size)
+
+
+def _rows_are_independent(model: keras.Model, recipe: Recipe) -> bool:
+    """Return whether Keras made every layer, loss and metric, and the loss is a mean over rows."""
+    if recipe.loss is None or getattr(recipe.loss, "reduction", "mean") not in (
+        "mean",
+        "sum_over_batch_size",
+    ):
+        return False
+    parts = [*model._flatten_layers(include_self=False), recipe.loss, *recipe.metrics]
+    return all(isinstance(part, str) or type(part).__module__.startswith("keras.") for part in parts)

@@ -1,0 +1,172 @@
+"""Many seeds and schemes of one architecture at once, on JAX."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+
+from fanin.frameworks.jax.many import Many, layout
+from fanin.frameworks.keras.build import Built
+from fanin.frameworks.keras.program import Program, shared_inputs
+from fanin.frameworks.keras.weights import BuilderStart, Start
+from fanin.frameworks.order import data_order
+from fanin.frameworks.training import Choice, Data, Recipe, Run
+from fanin.sources import first_line
+
+# A call should be short enough for the progress bar and for Ctrl-C, long enough for its overhead.
+_SECONDS_A_CALL = 0.5
+
+
+class NotVectorizable(Exception):  # noqa: N818  (it is an answer, not an error of the user's)
+    """The model cannot be trained many runs at once; the message says why."""
+
+
+class VectorizedTrainer:
+    """Trains runs of one architecture, a block of them in each call.
+
+    Args:
+        built: The model whose program is run.
+        starts: Where the first weights come from, by choice key.
+        data: What is trained and evaluated on.
+        recipe: How.
+        versions: What to write on each run.
+    """
+
+    def __init__(
+        self,
+        built: Built,
+        starts: Mapping[str, Start | BuilderStart],
+        data: Data,
+        recipe: Recipe,
+        versions: Mapping[str, str],
+    ) -> None:
+        self.program = Program(built.model, data, recipe)
+        self.starts = starts
+        self.recipe = recipe
+        self.versions = versions
+        self._optimizer = [np.asarray(v.value) for v in built.model.optimizer.variables]
+        self._shared = shared_inputs(data, recipe)
+        self._examples = len(jax.tree.leaves(data.x_train)[0])
+        self._split = _splitter(built.model)
+        self._epochs_a_call = 1
+        self._model = built.model
+
+    def trace(self, todo: Sequence[tuple[Choice, int]]) -> None:
+        """Trace the program for the runs to do.
+
+        Raises:
+            NotVectorizable: The model does more than JAX can trace, or replaces what `fit` does.
+        """
+        why = _replaced_by_user(self._model)
+        if why:
+            raise NotVectorizable(why)
+        plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]))
+        self._blocks = [todo[i : i + plan.block] for i in range(0, len(todo), plan.block)]
+        self._many = Many(self.program.run, plan)
+        self._first = self._inputs(self._blocks[0])
+        bounds = {"start": np.int32(0), "stop": np.int32(0)}
+        try:
+            self._compile = self._many.compile(self._first, {**self._shared, **bounds})
+        except Exception as error:
+            raise NotVectorizable(
+                f"JAX cannot trace it ({type(error).__name__}: {first_line(error)})"
+            ) from error
+
+    def train(self) -> Iterator[list[Run]]:
+        """Yield the traced runs, block by block."""
+        blocks, inputs = self._blocks, self._first
+        with ThreadPoolExecutor(1) as background:
+            compiling = background.submit(self._compile)
+            shared = self._many.share(self._shared)
+            compiling.result()
+            # While the devices work on a block, the next one's inputs are made and the last one's
+            # results are fetched.
+            working, began = None, time.perf_counter()
+            for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+                upcoming = background.submit(self._inputs, following) if following else None
+                logs = self._advance(inputs, shared)
+                if working:
+                    yield self._runs(*working, began)
+                    began = time.perf_counter()
+                working = block, logs
+                inputs = upcoming.result() if upcoming else None
+            yield self._runs(*working, began)
+
+    def _advance(self, inputs: Any, shared: dict[str, Any]) -> Any:
+        """Take a block through all epochs; return its logs, which may still be in the making."""
+        own, start = self._many.place(inputs), 0
+        while start < self.recipe.epochs:
+            stop = min(start + self._epochs_a_call, self.recipe.epochs)
+            began = time.perf_counter()
+            own = self._many(own, {**shared, "start": np.int32(start), "stop": np.int32(stop)})
+            if stop - start < self.recipe.epochs:
+                # Long runs go in short calls, for Ctrl-C; the first call of all takes one epoch.
+                jax.block_until_ready(own)
+                rate = (stop - start) / (time.perf_counter() - began)
+                self._epochs_a_call = max(1, int(rate * _SECONDS_A_CALL))
+            start = stop
+        return own["logs"]
+
+    def _inputs(self, block: Sequence[tuple[Choice, int]]) -> dict[str, Any]:
+        size = self._many.plan.block
+        padded = [*block, *[block[-1]] * (size - len(block))]
+        orders = {
+            seed: data_order(seed, self._examples, self.recipe.epochs) for seed in {s for _, s in block}
+        }
+        logs = {
+            name: np.full((size, self.recipe.epochs), np.nan, np.float32) for name in self.program.log_names
+        }
+        return {
+            "state": self._states(padded),
+            "order": np.stack([orders[seed] for _, seed in padded]),
+            "logs": logs,
+        }
+
+    def _states(self, block: Sequence[tuple[Choice, int]]) -> Any:
+        values = [self.starts[choice.key].values(seed) for choice, seed in block]
+        variables = [np.stack(column) for column in zip(*values, strict=True)]
+        trainable, fixed = self._split(variables)
+        return trainable, fixed, [np.broadcast_to(v, (len(block), *v.shape)) for v in self._optimizer]
+
+    def _state_bytes(self, first: tuple[Choice, int]) -> int:
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self._states([first])))
+
+    def _runs(self, block: Sequence[tuple[Choice, int]], logs: Any, began: float) -> list[Run]:
+        curves = {name: np.asarray(values).tolist() for name, values in jax.device_get(logs).items()}
+        seconds = (time.perf_counter() - began) / len(block)
+        return [
+            Run(
+                choice.key,
+                seed,
+                {name: tuple(rows[i]) for name, rows in curves.items()},
+                seconds,
+                self.versions,
+            )
+            for i, (choice, seed) in enumerate(block)
+        ]
+
+
+def _splitter(model: Any) -> Any:
+    """Return a function that splits values of `model.variables` into trainable and other ones."""
+    position = {id(v): i for i, v in enumerate(model.variables)}
+    trainable = [position[id(v)] for v in model.trainable_variables]
+    fixed = [position[id(v)] for v in model.non_trainable_variables]
+    return lambda values: ([values[i] for i in trainable], [values[i] for i in fixed])
+
+
+def _replaced_by_user(model: keras.Model) -> str:
+    """Return why this model's own training differs from `fit`'s, or an empty text."""
+    names = [
+        name
+        for name in ("fit", "train_step", "test_step")
+        if getattr(type(model), name) is not getattr(keras.Model, name)
+    ]
+    if names:
+        return f"{type(model).__name__} has its own {' and '.join(names)}"
+    return "the model is compiled with run_eagerly=True" if model.run_eagerly else ""

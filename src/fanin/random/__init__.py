@@ -1,0 +1,1 @@
+"""Numbers as a function of (seed, name, index): named, independent streams."""
