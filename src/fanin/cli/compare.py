@@ -56,14 +56,14 @@ def _seeds(text: str) -> int | list[int]:
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model: str | None, html: Path | None, as_json: bool, **options: Any) -> None:
-    """Train MODEL from many initializations and seeds, and say which is best beyond luck.
+    r"""Train MODEL from many initializations and seeds, and say which is best beyond luck.
 
     MODEL is file.py:function or package.module:function, a function that returns a Keras model and
     takes the initializer, or nothing. Without it: a 64-32 ReLU network that fits the data.
 
     \b
     fanin compare
-    fanin compare model.py:create_model --data model.py:load_data \\
+    fanin compare model.py:create_model --data model.py:load_data \
         --schemes zeros,he_normal --seeds 50 --store runs.db --html report.html
     """
     from rich.console import Console

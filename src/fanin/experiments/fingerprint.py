@@ -67,8 +67,8 @@ def _inside(thing: Any, seen: set[int]) -> Iterator[str]:
 
 def _object(thing: Any, seen: set[int]) -> Iterator[str]:
     if hasattr(thing, "__array__") and hasattr(thing, "dtype"):
-        array = np.asarray(thing)
-        yield f"{array.dtype} {array.shape} {hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+        array = np.ascontiguousarray(thing)
+        yield f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
         return
     yield from _parts(type(thing), seen)
     state = (

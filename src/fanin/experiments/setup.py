@@ -43,7 +43,7 @@ def as_study(
     arrays = task.data if task else as_data(_loaded(data), name=data if isinstance(data, str) else "data")
     recipe = _completed(recipe, task)
     check_labels(arrays, recipe.loss)
-    _check_batch(arrays, recipe.batch_size)
+    check_batch(arrays, recipe.batch_size)
     return Study(factory, choices, numbers, arrays, recipe, backend)
 
 

@@ -1,0 +1,1 @@
+"""fanin beside its peers, in one run, as ratios: `make bench`."""
