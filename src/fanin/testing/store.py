@@ -106,6 +106,9 @@ class StoreContract:
         first, second = make_run("zeros", 0), replace(make_run("zeros", 0), seconds=99.0)
         store.begin("a", RECORD)
         store.add("a", [first])
+        last = store.studies()[0].last
+        store.add("a", [second])
+        assert store.studies()[0].last == last
         store.add("a", [second, make_run("zeros", 1), replace(make_run("zeros", 1), seconds=99.0)])
         found = store.finished("a")
         assert same_bits(found["zeros", 0], first)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fanin.errors import FaninError
 
-_LOCAL = "a file on a local disk that you may write to"
+_LOCAL = "a file on a local disk that you may read and write"
 
 
 @contextmanager
@@ -30,17 +30,18 @@ def explain(error: sqlite3.Error, path: Path) -> FaninError:
     """Return what an error of SQLite means for the store in a file."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
-        return FaninError(
-            f"{path} is not a store: it is not an SQLite file.",
-            expected="a file that fanin compare --store made",
-        )
+        return foreign(path, "an SQLite file")
     if name.startswith("SQLITE_CORRUPT"):
         return FaninError(
             f"{path} is damaged ({error}).",
             fix=f"sqlite3 {path} .recover | sqlite3 recovered.db   saves what can be saved",
         )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+    if name.startswith("SQLITE_READONLY"):
         return read_only(path, str(error))
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return FaninError(
+            f"{path} cannot be opened ({error}).", expected=_LOCAL, fix="change its permissions"
+        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return FaninError(
             f"Another program has locked {path}.",
@@ -50,6 +51,13 @@ def explain(error: sqlite3.Error, path: Path) -> FaninError:
         return full(path)
     return FaninError(
         f"{path} cannot be read or written ({error}{f', {name}' if name else ''}).", expected=_LOCAL
+    )
+
+
+def foreign(path: Path, missing: str) -> FaninError:
+    """Return the error for a file that is something else."""
+    return FaninError(
+        f"{path} is not {missing}.", expected="a file that fanin compare --store made", fix="check the path"
     )
 
 

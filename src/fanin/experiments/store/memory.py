@@ -52,8 +52,9 @@ class MemoryStore(Store):
         shelf = self._shelves[study_id]
         # Copied before any is kept, so that one that cannot be kept stops all, as in a file.
         for run in [_copy(run) for run in runs]:
-            shelf.runs.setdefault((run.scheme, run.seed), run)
-            shelf.last = datetime.now(UTC)
+            if (run.scheme, run.seed) not in shelf.runs:
+                shelf.runs[run.scheme, run.seed] = run
+                shelf.last = datetime.now(UTC)
 
     def studies(self) -> list[StudyRow]:
         """Return all studies, in the order they were registered."""

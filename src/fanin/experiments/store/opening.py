@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fanin.errors import FaninError
-from fanin.experiments.store.faults import explained, no_wal
+from fanin.experiments.store.faults import explained, foreign, no_wal
 from fanin.experiments.store.schema import APPLICATION_ID, STATEMENTS, VERSION
 
 _BUSY = 10.0
@@ -73,10 +73,7 @@ def _identify(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
-        raise FaninError(
-            f"{path} is an SQLite file, but not a store of fanin.",
-            expected="a file that fanin compare --store made",
-        )
+        raise foreign(path, "a store of fanin")
     if version > VERSION:
         raise FaninError(
             f"{path} has format {version}; this fanin knows formats up to {VERSION}.",
