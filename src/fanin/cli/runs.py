@@ -42,16 +42,19 @@ def _table(rows: Sequence[StudyRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for title in ("study", "builder", "data", "schemes"):
-        table.add_column(title, overflow="fold")
-    for title in ("seeds", "runs"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("last run")
     length = _short([row.id for row in rows])
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("study", no_wrap=True)
+    table.add_column("builder", overflow="fold")
+    table.add_column("data", overflow="fold")
+    # Wide enough for the catalogue's names: a path is still legible when it is broken, a name is not.
+    table.add_column("schemes", overflow="fold", min_width=16)
+    table.add_column("seeds", justify="right", no_wrap=True)
+    table.add_column("runs", justify="right", no_wrap=True)
+    table.add_column("last run", min_width=10)
     for row in rows:
         names = (str(row.record.get(key, "")) for key in ("builder", "data"))
-        cells = (row.id[:length], *names, ", ".join(row.schemes), str(len(row.seeds)), str(row.runs))
+        cells = (row.id[:length], *names, "\n".join(row.schemes), str(len(row.seeds)), str(row.runs))
         # Text, not markup: names are the user's.
         table.add_row(*map(Text, cells), Text(_when(row.last or row.created)))
     return table
