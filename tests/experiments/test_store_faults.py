@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -340,3 +342,38 @@ def test_a_file_that_may_not_be_read(shared):
     shared.chmod(0o000)
     with unprivileged(), pytest.raises(FaninError, match="cannot be opened"):
         open_reader(shared)
+
+
+def test_a_directory_that_may_not_be_entered(shared):
+    shared.parent.chmod(0o000)
+    with unprivileged():
+        for opener in (open_reader, open_store):
+            with pytest.raises(FaninError, match=r"cannot be opened \(Permission denied"):
+                opener(shared)
+
+
+def test_a_name_too_long_for_the_file_system(tmp_path):
+    for opener in (open_reader, open_store):
+        with pytest.raises(FaninError, match=r"cannot be opened \(File name too long"):
+            opener(tmp_path / ("x" * 300))
+
+
+HALF = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # pages reach the file before the transaction ends
+connection.execute("BEGIN")
+connection.execute("UPDATE run SET curves = replace(curves, '0', '1'), seed = seed + 1000")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_reader_undoes_a_transaction_that_was_cut_short(path):
+    fill(path, *(make_run("zeros", seed) for seed in range(100)))
+    whole = path.read_bytes()
+    subprocess.run([sys.executable, "-c", HALF, str(path)])
+    assert path.with_name("runs.db-journal").stat().st_size
+    assert path.read_bytes() != whole
+    with open_reader(path) as reader:
+        assert all(same_bits(run, make_run("zeros", run.seed)) for run in reader.runs("5e1f"))
+        assert reader.studies()[0].runs == 100

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from fanin.errors import FaninError
 
-_LOCAL = "a file on a local disk that you may read and write"
-
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
@@ -23,7 +21,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise explain(error, path) from error
     except OSError as error:
-        raise _explain_os(error, path) from error
+        raise explain_os(error, path, "opened") from error
 
 
 def explain(error: sqlite3.Error, path: Path) -> FaninError:
@@ -37,11 +35,9 @@ def explain(error: sqlite3.Error, path: Path) -> FaninError:
             fix=f"sqlite3 {path} .recover | sqlite3 recovered.db   saves what can be saved",
         )
     if name.startswith("SQLITE_READONLY"):
-        return read_only(path, str(error))
+        return _unusable(path, "written", str(error))
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return FaninError(
-            f"{path} cannot be opened ({error}).", expected=_LOCAL, fix="change its permissions"
-        )
+        return _unusable(path, "opened", str(error))
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return FaninError(
             f"Another program has locked {path}.",
@@ -49,9 +45,7 @@ def explain(error: sqlite3.Error, path: Path) -> FaninError:
         )
     if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _no_space(path)):
         return full(path)
-    return FaninError(
-        f"{path} cannot be read or written ({error}{f', {name}' if name else ''}).", expected=_LOCAL
-    )
+    return _unusable(path, "read or written", f"{error}, {name}" if name else str(error))
 
 
 def foreign(path: Path, missing: str) -> FaninError:
@@ -70,13 +64,17 @@ def full(path: Path) -> FaninError:
     )
 
 
-def read_only(path: Path, why: str) -> FaninError:
-    """Return the error for a store that cannot be written where it is."""
-    return FaninError(
-        f"{path} cannot be written ({why}).",
-        expected=f"{_LOCAL}, in a directory that you may write to",
-        fix="--store with another path, or change the permissions",
-    )
+def explain_os(error: OSError, path: Path, what: str) -> FaninError:
+    """Return what an error of the system means for the store in a file.
+
+    Args:
+        error: The error.
+        path: The store's file.
+        what: What could not be done to it: "opened", "written".
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return full(path)
+    return _unusable(path, what, error.strerror or str(error))
 
 
 def no_wal(path: Path) -> FaninError:
@@ -88,10 +86,12 @@ def no_wal(path: Path) -> FaninError:
     )
 
 
-def _explain_os(error: OSError, path: Path) -> FaninError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return full(path)
-    return read_only(path, error.strerror or str(error))
+def _unusable(path: Path, what: str, why: str) -> FaninError:
+    return FaninError(
+        f"{path} cannot be {what} ({why}).",
+        expected="a file on a local disk that you may read; to add runs, write too, with its directory",
+        fix="give another path, or change the permissions",
+    )
 
 
 def _no_space(path: Path) -> bool:

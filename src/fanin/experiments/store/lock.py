@@ -10,6 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 from fanin.errors import FaninError
+from fanin.experiments.store.faults import explain_os
 
 _PAUSE = 0.05
 
@@ -27,13 +28,12 @@ def acquire(store: Path, *, wait: float) -> FileIO:
         The open lock file, for `release`.
 
     Raises:
-        FaninError: Another driver still writes.
-        OSError: The lock file cannot be made.
+        FaninError: Another driver still writes, or the lock file cannot be made.
     """
     path = store.with_name(f"{store.name}-lock")
     deadline = time.monotonic() + wait
     while True:
-        file = FileIO(path, "a+")
+        file = _open(path, store)
         locked = _lock(file)
         # A driver removes its lock file as it ends: a lock on a file that is gone locks nothing.
         if locked and _is_at(file, path):
@@ -57,6 +57,13 @@ def release(file: FileIO) -> None:
     with suppress(OSError):
         Path(os.fsdecode(file.name)).unlink()
     file.close()
+
+
+def _open(path: Path, store: Path) -> FileIO:
+    try:
+        return FileIO(path, "a+")
+    except OSError as error:
+        raise explain_os(error, store, "written") from error
 
 
 if sys.platform == "win32":

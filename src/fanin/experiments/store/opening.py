@@ -38,10 +38,13 @@ def connect_writing(path: Path) -> sqlite3.Connection:
 
 def refuse(path: Path) -> None:
     """Raise a FaninError where a store cannot be; touch nothing, it may be somebody else's file."""
-    if not path.parent.is_dir():
-        raise FaninError(f"There is no directory {path.parent} for the store.", fix=f"mkdir -p {path.parent}")
-    if path.is_dir() or (path.exists() and path.stat().st_size):
-        connect_reading(path).close()
+    with explained(path):
+        if not path.parent.is_dir():
+            raise FaninError(
+                f"There is no directory {path.parent} for the store.", fix=f"mkdir -p {path.parent}"
+            )
+        if path.is_dir() or (path.exists() and path.stat().st_size):
+            connect_reading(path).close()
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
@@ -50,15 +53,15 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     Raises:
         FaninError: It is missing, not a store, or cannot be read here.
     """
-    if path.is_dir():
-        raise FaninError(f"{path} is a directory.", expected="a file", fix=f"{path / 'runs.db'}")
-    if not path.exists():
-        raise FaninError(
-            f"There is no store {path}.",
-            expected="a file that fanin compare --store made",
-            fix="check the path",
-        )
     with explained(path):
+        if path.is_dir():
+            raise FaninError(f"{path} is a directory.", expected="a file", fix=f"{path / 'runs.db'}")
+        if not path.exists():
+            raise FaninError(
+                f"There is no store {path}.",
+                expected="a file that fanin compare --store made",
+                fix="check the path",
+            )
         connection = _readable(path)
         try:
             _identify(connection, path)
@@ -110,7 +113,7 @@ def _readable(path: Path) -> sqlite3.Connection:
             return connection
         except sqlite3.OperationalError as error:
             connection.close()
-            if not error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
                 raise
             failed = error
     # A log that cannot have its index beside it: without a log there is nothing to miss.
