@@ -9,7 +9,7 @@ from typing import Any
 
 from fanin.errors import FaninError
 from fanin.experiments.choices import as_choices
-from fanin.experiments.data import as_data, check_labels
+from fanin.experiments.data import as_data, check_batch, check_labels
 from fanin.experiments.loading import load
 from fanin.experiments.study import Study
 from fanin.experiments.tasks import Task, load_task

@@ -22,7 +22,7 @@ _init = keras.initializers
 
 
 def known_distribution(initializer: Any, shape: tuple[int, ...]) -> Distribution | None:
-    """Return what one of Keras' own initializers draws for a shape; None for any other callable.
+    """Return what one of Keras' own initializers, or fanin's, draws for a shape; None for any other callable.
 
     Subclasses count as other callables: they may draw something else.
 
@@ -30,6 +30,8 @@ def known_distribution(initializer: Any, shape: tuple[int, ...]) -> Distribution
         initializer: What a variable was born with.
         shape: The variable's shape.
     """
+    if hasattr(initializer, "fanin_distribution"):
+        return initializer.fanin_distribution(shape)
     if not type(initializer).__module__.startswith("keras."):
         return None
     if isinstance(initializer, _init.VarianceScaling):

@@ -1,0 +1,111 @@
+"""A Keras model's parameters, with the meaning that their layers give to each axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from fanin.graph.parameter import Axis, Parameter
+
+layers = keras.layers
+
+_GATES = {"LSTMCell": 4, "GRUCell": 3, "SimpleRNNCell": 1}
+_NORMS = (
+    layers.BatchNormalization,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    layers.UnitNormalization,
+)
+
+
+def parameters(model: keras.Model) -> dict[str, Parameter]:
+    """Return a model's parameters by variable path.
+
+    Args:
+        model: A built model.
+
+    Returns:
+        One for every variable of the model; those of layers that are not known have kind "unknown".
+    """
+    found = {variable.path: Parameter(variable.path, tuple(variable.shape)) for variable in model.variables}
+    for layer in model._flatten_layers():
+        for parameter in _of_layer(layer):
+            if parameter.name in found:
+                found[parameter.name] = parameter
+    return found
+
+
+def _of_layer(layer: Any) -> Iterator[Parameter]:
+    """Yield the parameters that a layer itself owns."""
+    if isinstance(layer, _NORMS):
+        yield from (Parameter(v.path, tuple(v.shape), "norm") for v in layer.variables)
+    elif isinstance(layer, layers.Embedding):
+        yield from (Parameter(v.path, tuple(v.shape), "embedding") for v in layer.variables)
+    elif type(layer).__name__ in _GATES:
+        yield from _of_cell(layer, _GATES[type(layer).__name__])
+    elif isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
+        yield from _separable(layer)
+    else:
+        yield from _kernel_and_bias(layer)
+
+
+def _kernel_and_bias(layer: Any) -> Iterator[Parameter]:
+    kernel = _kernel(layer)
+    if kernel is not None:
+        yield kernel
+        if getattr(layer, "bias", None) is not None:
+            yield Parameter(layer.bias.path, tuple(layer.bias.shape), "bias", kernel=kernel)
+
+
+def _kernel(layer: Any) -> Parameter | None:
+    variable = getattr(layer, "kernel", None)
+    if variable is None or not hasattr(variable, "path"):
+        return None
+    base = Parameter(variable.path, tuple(variable.shape), "kernel")
+    taps = len(base.shape) - 2
+    if isinstance(layer, layers.Dense):
+        return replace(base, axes=("in", "out"))
+    if isinstance(layer, layers.EinsumDense):
+        return replace(base, axes=_einsum_axes(layer.equation, len(base.shape)))
+    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+        return replace(base, axes=_conv_axes(taps, "in", "multiplier"))
+    if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
+        stride = math.prod(layer.strides) if isinstance(layer.strides, tuple) else layer.strides**taps
+        return replace(base, axes=_conv_axes(taps, "out", "in"), stride=stride, transposed=True)
+    if isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D):
+        return replace(base, axes=_conv_axes(taps, "in", "out"), groups=layer.groups)
+    return base if type(layer).__module__.startswith("keras.") else replace(base, kind="unknown")
+
+
+def _conv_axes(taps: int, first: Axis, second: Axis) -> tuple[Axis, ...]:
+    return (*(("tap",) * taps), first, second)
+
+
+def _einsum_axes(equation: str, rank: int) -> tuple[Axis, ...]:
+    """Return the axes of an EinsumDense kernel: those the output has are outputs, the others are summed."""
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    kernel = inputs.split(",")[1]
+    return tuple("out" if letter in output else "in" for letter in kernel) if len(kernel) == rank else ()
+
+
+def _of_cell(cell: Any, gates: int) -> Iterator[Parameter]:
+    kernel = Parameter(cell.kernel.path, tuple(cell.kernel.shape), "kernel", ("in", "out"), gates=gates)
+    yield kernel
+    recurrent = cell.recurrent_kernel
+    yield Parameter(recurrent.path, tuple(recurrent.shape), "recurrent", ("in", "out"), gates=gates)
+    if cell.bias is not None:
+        yield Parameter(cell.bias.path, tuple(cell.bias.shape), "bias", kernel=kernel)
+
+
+def _separable(layer: Any) -> Iterator[Parameter]:
+    depthwise, pointwise = layer.depthwise_kernel, layer.pointwise_kernel
+    taps = len(depthwise.shape) - 2
+    yield Parameter(depthwise.path, tuple(depthwise.shape), "kernel", _conv_axes(taps, "in", "multiplier"))
+    kernel = Parameter(pointwise.path, tuple(pointwise.shape), "kernel", _conv_axes(taps, "in", "out"))
+    yield kernel
+    if layer.bias is not None:
+        yield Parameter(layer.bias.path, tuple(layer.bias.shape), "bias", kernel=kernel)
