@@ -22,6 +22,8 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 class _Fault(click.ClickException):
     """A `FaninError` on its way to the terminal."""
 
+    exit_code = FaninError.exit_code
+
     def show(self, file: Any = None) -> None:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
         click.echo(self.message, err=True)
@@ -53,9 +55,7 @@ class _LazyGroup(click.Group):
         except FaninError as error:
             if ctx.meta["debug"]:
                 raise
-            fault = _Fault(str(error))
-            fault.exit_code = error.exit_code
-            raise fault from error
+            raise _Fault(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted. Finished runs are in the store, if one was given.", err=True)
             sys.exit(_INTERRUPTED)

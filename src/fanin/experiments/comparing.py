@@ -109,8 +109,8 @@ def _notes(samples: Sequence[Sample], goodness: NDArray[np.float64]) -> list[str
         where = ", ".join(f"{scheme} {count}" for scheme, count in counts.items() if count)
         of = sum(len(sample.runs) for sample in samples)
         notes.append(
-            f"{sum(counts.values())} of {of} runs failed ({where}): the loss diverged or was not finite. None is left "
-            "out: a failed run ranks below all others, and schemes with one have no mean."
+            f"{sum(counts.values())} of {of} runs failed ({where}): the loss diverged or was not finite. "
+            "None is left out: a failed run ranks below all others, and schemes with one have no mean."
         )
     most = max(len(sample.runs) for sample in samples)
     if goodness.shape[-1] < most:
@@ -152,5 +152,4 @@ def _runs(sample: Sample) -> list[RunRecord]:
 
 def _lists(values: NDArray[np.float64]) -> list[list[float | None]]:
     """Return the rows of a matrix as lists, None where not finite."""
-    known = np.isfinite(values)
-    return (values if known.all() else np.where(known, values, None)).tolist()
+    return [[value if math.isfinite(value) else None for value in row] for row in values.tolist()]

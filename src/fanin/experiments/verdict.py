@@ -51,7 +51,8 @@ def verdict(
     Args:
         question: What was asked.
         ranking: Rows, best first.
-        goodness: Finite scores under common seeds, larger is better, (schemes, seeds) in the question's order.
+        goodness: Finite scores under common seeds, larger is better, (schemes, seeds) in the question's
+            order.
         tests: Tests of every scheme against every other, in the question's order.
         improvement: Probabilities of improvement.
     """
@@ -83,8 +84,9 @@ def _winner(
     pairs = {(pair["a"], pair["b"]): pair["probability"] for pair in improvement}
     p = max(np.delete(tests.p_adjusted[leader], leader))
     return (
-        f"{best['scheme']} trains this model best: {_level(question, best, name=False)}; better than {second} in "
-        f"{percent(pairs[best['scheme'], second])} of paired seeds ({_p(p)}, {_seeds(seeds)}).{_but(best)}"
+        f"{best['scheme']} trains this model best: {_level(question, best, name=False)}; "
+        f"better than {second} in {percent(pairs[best['scheme'], second])} of paired seeds "
+        f"({_p(p)}, {_seeds(seeds)}).{_but(best)}"
     )
 
 

@@ -80,4 +80,10 @@ def _(distribution: Orthogonal, shape: tuple[int, ...], generator: np.random.Gen
 
 @sample.register
 def _(distribution: Identity, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    return (distribution.gain * np.eye(*shape)).astype(np.float32)
+    return (distribution.gain * _eye(shape)).astype(np.float32)
+
+
+def _eye(shape: tuple[int, ...]) -> np.ndarray:
+    if len(shape) != 2:
+        raise FaninError(f"There is no identity of shape {shape}.", expected="a matrix")
+    return np.eye(shape[0], shape[1])

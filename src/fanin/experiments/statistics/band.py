@@ -19,7 +19,8 @@ def band(values: NDArray[np.float64], direction: Direction | None) -> NDArray[np
 
     Args:
         values: (runs, epochs).
-        direction: Which way is better; None if unknown, where one non-finite value makes an epoch's band unknown.
+        direction: Which way is better; None if unknown, where one
+            non-finite value makes an epoch's band unknown.
 
     Returns:
         Rows of center, lower and upper quartile, (3, epochs); nan where not finite.
@@ -27,7 +28,7 @@ def band(values: NDArray[np.float64], direction: Direction | None) -> NDArray[np
     Example:
         >>> import numpy as np
         >>> band(np.array([[1.0], [2.0], [3.0], [np.nan]]), "min").tolist()
-        [[2.5], [1.0], [3.0]]
+        [[2.5], [1.0], [nan]]
     """
     finite = np.isfinite(values)
     worst = -np.inf if direction == "max" else np.inf

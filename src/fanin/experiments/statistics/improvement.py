@@ -26,8 +26,8 @@ def improvement(goodness: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     Example:
         >>> import numpy as np
         >>> probability, interval = improvement(np.array([[3.0, 2.0, 5.0, 1.0], [1.0, 2.0, 4.0, -np.inf]]))
-        >>> probability[0, 1], interval[0, 1].round(3).tolist()
-        (0.875, [0.324, 1.0])
+        >>> float(probability[0, 1]), interval[0, 1].round(3).tolist()
+        (0.875, [0.284, 1.0])
 
     References:
         Agarwal et al. (2021), sec. 4.3; Clopper and Pearson (1934), Biometrika 26.

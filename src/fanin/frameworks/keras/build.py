@@ -85,7 +85,10 @@ def _make_variables(model: keras.Model, data: Data, size: int) -> None:
 
 def _make_state(model: keras.Model, data: Data, size: int) -> None:
     """Make what is not made yet of a model's state, as `fit` does first: from the shapes of one batch."""
-    x, y = keras.tree.map_structure(lambda a: np.asarray(a[:size]), (data.x_train, data.y_train))
+    x, y = (
+        keras.tree.map_structure(lambda a: np.asarray(a[:size]), part)
+        for part in (data.x_train, data.y_train)
+    )
     with fitting("The model, its loss and the data do not fit together"):
         model._symbolic_build(data_batch=(x, y))
 

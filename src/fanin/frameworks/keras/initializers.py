@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from fanin.frameworks.keras.known import shape_fans
 from fanin.graph.parameter import Axis, Parameter
+from fanin.random.streams import stream
 from fanin.schemes.parse import get_scheme
-from fanin.schemes.sample import is_random
+from fanin.schemes.sample import is_random, sample
 from fanin.schemes.scheme import Scheme
 
 
@@ -36,13 +38,10 @@ class SchemeInitializer(keras.initializers.Initializer):
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Return values of the scheme's distribution."""
-        from fanin.random.streams import stream
-        from fanin.schemes.sample import sample
-
         distribution = self.fanin_distribution(shape)
         seed = self.seed
         if seed is None and is_random(distribution):
-            seed = int(keras.ops.convert_to_numpy(keras.random.randint((), 0, 2**31 - 1)))
+            seed = int(np.asarray(keras.ops.convert_to_numpy(keras.random.randint((), 0, 2**31 - 1))))
         return keras.ops.convert_to_tensor(
             sample(distribution, tuple(shape), stream(seed or 0, "keras")), dtype
         )

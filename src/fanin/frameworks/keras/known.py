@@ -22,7 +22,7 @@ _init = keras.initializers
 
 
 def known_distribution(initializer: Any, shape: tuple[int, ...]) -> Distribution | None:
-    """Return what one of Keras' own initializers, or fanin's, draws for a shape; None for any other callable.
+    """Return what an initializer of Keras' or fanin's own draws for a shape; None for any other.
 
     Subclasses count as other callables: they may draw something else.
 
@@ -53,10 +53,10 @@ _RULES: dict[type, Any] = {
 
 
 def _variance_scaling(initializer: Any, shape: tuple[int, ...]) -> Distribution:
-    axes = getattr(initializer, "input_axes", None), getattr(initializer, "output_axes", None)
-    fan_in, fan_out = (
-        shape_fans(shape) if None in axes else [math.prod(shape[a] for a in side) for side in axes]
-    )
+    fan_in, fan_out = shape_fans(shape)
+    inputs, outputs = (getattr(initializer, name, None) for name in ("input_axes", "output_axes"))
+    if inputs is not None and outputs is not None:
+        fan_in, fan_out = (float(math.prod(shape[axis] for axis in axes)) for axes in (inputs, outputs))
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     sd = math.sqrt(initializer.scale / max(1.0, fan))
     if initializer.distribution == "truncated_normal":

@@ -76,7 +76,10 @@ class LoopTrainer:
         for order in data_order(seed, examples, self.recipe.epochs):
             for first in range(0, examples, self.recipe.batch_size):
                 rows = order[first : first + self.recipe.batch_size]
-                yield keras.tree.map_structure(lambda a, rows=rows: np.asarray(a)[rows], arrays)
+                yield tuple(
+                    keras.tree.map_structure(lambda a, rows=rows: np.asarray(a)[rows], part)
+                    for part in arrays
+                )
 
 
 def _scalar(values: Sequence[Any]) -> bool:

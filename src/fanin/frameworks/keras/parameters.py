@@ -82,7 +82,8 @@ def _kernel(layer: Any) -> Parameter | None:
 
 
 def _conv_axes(taps: int, first: Axis, second: Axis) -> tuple[Axis, ...]:
-    return (*(("tap",) * taps), first, second)
+    around: tuple[Axis, ...] = ("tap",) * taps
+    return (*around, first, second)
 
 
 def _einsum_axes(equation: str, rank: int) -> tuple[Axis, ...]:

@@ -51,7 +51,8 @@ def recording(*, draw: bool) -> Iterator[Record]:
             compiling random kernels for weights that are drawn per seed anyway.
     """
     record = Record()
-    make, assign = keras.Variable.__init__, keras.Variable.assign
+    make: Callable[..., None] = keras.Variable.__init__
+    assign = keras.Variable.assign
 
     def recorded_make(
         self: Any, initializer: Any, shape: Any = None, dtype: Any = None, **kwargs: Any

@@ -29,7 +29,7 @@ def builder_argument(choice: Choice) -> Any:
 def _keras_knows(name: str) -> bool:
     try:
         keras.initializers.get(name)
-    except ValueError:
+    except (KeyError, ValueError):  # a KeyError where the class has no defaults ("constant")
         return False
     return True
 

@@ -6,8 +6,6 @@ import json
 from collections import defaultdict
 from typing import Any
 
-import keras
-
 from fanin.frameworks.keras.build import Built, canonical_paths
 from fanin.frameworks.keras.known import known_distribution
 from fanin.schemes.sample import is_random
@@ -38,8 +36,8 @@ def _seeded_random(initializer: Any, variable: Any) -> bool:
     return distribution is None or is_random(distribution)
 
 
-def _identity(initializer: keras.initializers.Initializer) -> str:
-    config = {**initializer.get_config(), "seed": initializer.seed}  # pyright: ignore[reportAttributeAccessIssue]
+def _identity(initializer: Any) -> str:
+    config = {**initializer.get_config(), "seed": initializer.seed}
     return type(initializer).__name__ + json.dumps(config, sort_keys=True, default=str)
 
 

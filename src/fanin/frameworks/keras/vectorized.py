@@ -87,7 +87,8 @@ class VectorizedTrainer:
             compiling.result()
             # While the devices work on a block, the next one's inputs are made and the last one's
             # results are fetched.
-            working, began = None, time.perf_counter()
+            working: tuple[Sequence[tuple[Choice, int]], Any] | None = None
+            began = time.perf_counter()
             for block, following in zip(blocks, [*blocks[1:], None], strict=True):
                 upcoming = background.submit(self._inputs, following) if following else None
                 logs = self._advance(inputs, shared)
@@ -96,7 +97,8 @@ class VectorizedTrainer:
                     began = time.perf_counter()
                 working = block, logs
                 inputs = upcoming.result() if upcoming else None
-            yield self._runs(*working, began)
+            if working:
+                yield self._runs(*working, began)
 
     def _advance(self, inputs: Any, shared: dict[str, Any]) -> Any:
         """Take a block through all epochs; return its logs, which may still be in the making."""

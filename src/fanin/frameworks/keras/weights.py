@@ -53,7 +53,7 @@ class BuilderStart:
         with seeded(integer_seed(seed, "builder")):
             built = self.make()
         drawn = start(built, self.chosen).values(seed)
-        kept = [keras.ops.convert_to_numpy(v) for v in built.model.variables]
+        kept = [np.asarray(keras.ops.convert_to_numpy(v)) for v in built.model.variables]
         mine = [_is_random_state(p) or p in self.chosen for p in canonical_paths(built.model)]
         return [new if own else old for new, old, own in zip(drawn, kept, mine, strict=True)]
 
@@ -84,7 +84,7 @@ def _draw(built: Built, variable: Any, path: str, chosen: Any) -> Draw | np.ndar
         return lambda seed: np.array([integer_seed(seed, path), 0], dtype)
     source = chosen if chosen is not None else built.record.of(variable).initializer
     if source is None:
-        return keras.ops.convert_to_numpy(variable)
+        return np.asarray(keras.ops.convert_to_numpy(variable))
     return drawer(source, shape, dtype, path)
 
 
