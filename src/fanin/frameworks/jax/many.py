@@ -67,7 +67,8 @@ class Many:
     """One program over many runs at once.
 
     Args:
-        program: Function of (one run's inputs, shared inputs) to one run's outputs; each a pytree.
+        program: Function of (the inputs of a chunk of runs, shared inputs) to the outputs of these runs.
+            Each is a pytree; what belongs to a run has a leading axis of runs.
         plan: How the runs are laid out.
     """
 
@@ -81,15 +82,8 @@ class Many:
         )
         self._by_run = NamedSharding(mesh, PartitionSpec("runs"))
         self._everywhere = NamedSharding(mesh, PartitionSpec())
-
-        def shard(per_run: Any, shared: Any) -> Any:
-            def one(inputs: Any) -> Any:
-                return program(inputs, shared)
-
-            return jax.vmap(one)(per_run)
-
         spread = jax.shard_map(
-            shard,
+            program,
             mesh=mesh,
             in_specs=(PartitionSpec("runs"), PartitionSpec()),
             out_specs=PartitionSpec("runs"),

@@ -42,7 +42,10 @@ def sample_weights(y: Any, class_weight: Mapping[int, float] | None) -> np.ndarr
 
 
 class Program:
-    """The training of one model: `run` advances one run by some epochs.
+    """The training of one model, many runs side by side: `run` advances them by some epochs.
+
+    Only what happens in a step is vectorized. The loops over steps and epochs are the same for all runs,
+    so JAX need not work out which of their variables differ from run to run.
 
     Args:
         model: A compiled model with all of its state made (see `build`).
@@ -61,50 +64,55 @@ class Program:
         self.log_names = names + [f"val_{name}" for name in names if self.evaluates]
 
     def run(self, own: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-        """Advance a run from epoch `start` to epoch `stop`.
+        """Advance runs from epoch `start` to epoch `stop`.
 
         Args:
-            own: "state" (see `State`), "order" (epochs, examples) and "logs" (name to (epochs,)).
+            own: "state" (see `State`), "order" (epochs, examples) and "logs" (name to (epochs,)), each
+                with a leading axis of runs.
             shared: "train", "test", and the bounds "start" and "stop".
 
         Returns:
-            The same as `own`, with the state after the epochs and their logs filled in.
+            The same as `own`, with the states after the epochs and their logs filled in.
         """
 
         def epoch(i: Any, carry: tuple[State, dict[str, Any]]) -> tuple[State, dict[str, Any]]:
             state, logs = carry
-            order = jax.lax.dynamic_index_in_dim(own["order"], i, keepdims=False)
+            order = jax.lax.dynamic_index_in_dim(own["order"], i, axis=1, keepdims=False)
             state, values = self._epoch(state, order, shared)
             put = jax.lax.dynamic_update_index_in_dim
-            return state, {name: put(logs[name], values[name], i, 0) for name in logs}
+            return state, {name: put(logs[name], values[name], i, 1) for name in logs}
 
         state, logs = jax.lax.fori_loop(shared["start"], shared["stop"], epoch, (own["state"], own["logs"]))
         return {"state": state, "order": own["order"], "logs": logs}
 
     def _epoch(self, state: State, order: Any, shared: dict[str, Any]) -> tuple[State, dict[str, Any]]:
-        def step(carry: Any, rows: Any) -> tuple[Any, None]:
-            return self.model.train_step(carry, _rows(shared["train"], rows))[1], None
+        def step(carry: Any, rows: Any) -> Any:
+            return self.model.train_step(carry, _rows(shared["train"], rows))[1]
 
-        carry = _over_batches(step, (*state, self.fresh_metrics), order, self.batch_size)
+        metrics = self._fresh_metrics(len(order))
+        carry = _over_batches(jax.vmap(step), (*state, metrics), order, self.batch_size)
         state, logs = carry[:3], self._results(carry[3])
         if self.evaluates:
-            state, values = self._evaluate(state, shared["test"])
+            state, values = self._evaluate(state, metrics, shared["test"])
             logs |= {f"val_{name}": value for name, value in values.items()}
         return state, logs
 
-    def _evaluate(self, state: State, test: Any) -> tuple[State, dict[str, Any]]:
-        def step(carry: Any, rows: Any) -> tuple[Any, None]:
-            return self.model.test_step(carry, _rows(test, rows))[1], None
+    def _evaluate(self, state: State, metrics: list[Any], test: Any) -> tuple[State, dict[str, Any]]:
+        def step(carry: Any, rows: Any) -> Any:
+            return self.model.test_step(carry, _rows(test, rows))[1]
 
         rows = np.arange(len(jax.tree.leaves(test)[0]), dtype=np.int32)
         trainable, fixed, optimizer = state
         trainable, fixed, metrics = _over_batches(
-            step, (trainable, fixed, self.fresh_metrics), rows, self.eval_batch
+            jax.vmap(step, in_axes=(0, None)), (trainable, fixed, metrics), rows, self.eval_batch
         )
         return (trainable, fixed, optimizer), self._results(metrics)
 
+    def _fresh_metrics(self, runs: int) -> list[Any]:
+        return [jnp.broadcast_to(value, (runs, *value.shape)) for value in self.fresh_metrics]
+
     def _results(self, metrics_variables: list[Any]) -> dict[str, Any]:
-        results = metric_results(self.model, metrics_variables)
+        results = jax.vmap(lambda values: metric_results(self.model, values))(metrics_variables)
         return {name: jnp.asarray(value, jnp.float32) for name, value in results.items()}
 
 
@@ -113,16 +121,15 @@ def _rows(arrays: Any, rows: Any) -> Any:
     return jax.tree.map(lambda a: a.at[rows].get(mode="promise_in_bounds"), arrays)
 
 
-def _over_batches(step: Callable[[Any, Any], tuple[Any, None]], carry: Any, rows: Any, size: int) -> Any:
-    """Apply a step to every full batch of rows, then to the short batch that is left."""
-    full, rest = divmod(rows.shape[0], size)
+def _over_batches(step: Callable[[Any, Any], Any], carry: Any, rows: Any, size: int) -> Any:
+    """Apply a step to every full batch of rows (..., rows), then to the short batch that is left."""
+    full, rest = divmod(rows.shape[-1], size)
     if full > 1:
-        carry, _ = jax.lax.scan(step, carry, rows[: full * size].reshape(full, size))
+        batches = rows[..., : full * size].reshape(*rows.shape[:-1], full, size)
+        carry, _ = jax.lax.scan(lambda c, r: (step(c, r), None), carry, jnp.moveaxis(batches, -2, 0))
     elif full == 1:
-        carry, _ = step(carry, rows[:size])
-    if rest:
-        carry, _ = step(carry, rows[full * size :])
-    return carry
+        carry = step(carry, rows[..., :size])
+    return step(carry, rows[..., full * size :]) if rest else carry
 
 
 def _eval_batch(model: keras.Model, data: Data, recipe: Recipe) -> int:
