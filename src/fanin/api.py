@@ -28,8 +28,8 @@ def compare(
     target: str | None = None,
     control: str | None = None,
     store: str | Path | None = None,
-    backend: str = "jax",
-    progress: Callable[[int, int], None] | None = None,
+    backend: str | None = None,
+    progress: bool | Callable[[int, int], None] = True,
     command: str | None = None,
 ) -> Comparison:
     r"""Train one model from many initializations and seeds, and say which is best beyond luck.
@@ -58,7 +58,9 @@ def compare(
         control: The scheme that the others are tested against; by default Glorot's, or else the first.
         store: SQLite file that keeps finished runs; the same study goes on where it stopped.
         backend: What Keras computes with: "jax", or "torch" and "tensorflow", which run `fit` in a loop.
-        progress: Called with (runs done, runs in all).
+            By default what Keras already runs on, or else jax.
+        progress: Whether to show a bar on a terminal or in a notebook; or what to call with (runs done,
+            runs in all) instead.
         command: The command line that made this call, for the report.
 
     Returns:
@@ -80,17 +82,19 @@ def compare(
     from fanin.experiments.setup import as_study
     from fanin.experiments.store import open_store
     from fanin.frameworks.training import Recipe
+    from fanin.report.progress import run_progress
 
     recipe = Recipe(epochs, batch_size, optimizer, loss, tuple(metrics or ()), class_weight)
-    study = as_study(builder, schemes, data=data, recipe=recipe, seeds=seeds, backend=backend)
-    from fanin.frameworks.keras.train import KerasTrainer  # Keras loads here, on the backend now chosen
+    with run_progress(progress) as report:
+        study = as_study(builder, schemes, data=data, recipe=recipe, seeds=seeds, backend=backend)
+        from fanin.frameworks.keras.train import KerasTrainer  # Keras loads here, on the backend now chosen
 
-    trainer = KerasTrainer(study.factory, study.data, study.recipe)
-    labels = [choice.label for choice in study.choices]
-    logged = trainer.logged(study.choices[0])
-    question = ask(labels, study.seeds, logged, score=score, target=target, control=control)
-    with open_store(store) as kept:
-        finished = run_study(study, trainer, kept, progress=progress)
+        trainer = KerasTrainer(study.factory, study.data, study.recipe)
+        labels = [choice.label for choice in study.choices]
+        logged = trainer.logged(study.choices[0])
+        question = ask(labels, study.seeds, logged, score=score, target=target, control=control)
+        with open_store(store) as kept:
+            finished = run_study(study, trainer, kept, progress=report)
     return compare_runs(
         study.labelled(finished.runs),
         question,

@@ -26,23 +26,30 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def run_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a console while runs are made; yields the function to tell it about them.
+def run_progress(
+    wanted: bool | Callable[[int, int], None] = True, console: Console | None = None
+) -> Iterator[Callable[[int, int], None]]:
+    """Report on runs while they are made; yields the function to tell about them.
 
     Args:
-        console: Where to draw; nothing is drawn where it is not a terminal.
+        wanted: Whether to draw a bar; or a function to tell instead.
+        console: Where to draw, by default the error stream; only a terminal or a notebook shows a bar.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("building", total=None)
+    console = console or Console(stderr=True)
+    if not wanted or not (callable(wanted) or console.is_terminal or console.is_jupyter):
+        yield lambda done, total: None
+    elif callable(wanted):
+        yield wanted
+    else:
+        with _bar(console) as bar:
+            task = bar.add_task("building", total=None)
 
-        def update(done: int, total: int) -> None:
-            bar.update(task, total=total, completed=done, description="training" if done else "compiling")
+            def update(done: int, total: int) -> None:
+                bar.update(task, total=total, completed=done, description="training" if done else "compiling")
 
-        yield update
+            yield update
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)

@@ -11,23 +11,28 @@ from fanin.errors import FaninError, missing_extra
 BACKENDS = ("jax", "tensorflow", "torch")
 
 
-def use_backend(name: str = "jax") -> None:
-    """Make Keras compute with a backend; Keras itself is not imported here.
+def use_backend(name: str | None = None) -> str:
+    """Make Keras compute with a backend, and return its name; Keras itself is not imported here.
 
     It also holds for models that come in through `tensorflow.keras`, which is the same Keras.
 
     Args:
-        name: "jax", "tensorflow" or "torch".
+        name: "jax", "tensorflow" or "torch"; None for the one that Keras already runs on, or else jax.
 
     Raises:
-        FaninError: Keras, or the backend, is not installed, or Keras already runs on another backend.
+        FaninError: There is no such backend; Keras, or the backend, is not installed; or Keras already
+            runs on another one.
     """
     _need("keras", "keras")
-    _need(name, {"jax": "jax", "torch": "torch"}.get(name, ""))
     loaded = sys.modules.get("keras")
-    if loaded is not None and loaded.backend.backend() != name:
+    running = None if loaded is None else loaded.backend.backend()
+    name = name or running or "jax"
+    if name not in BACKENDS:
+        raise FaninError(f"There is no backend {name!r}.", expected=f"one of {', '.join(BACKENDS)}")
+    _need(name, {"jax": "jax", "torch": "torch"}.get(name, ""))
+    if running not in (None, name):
         raise FaninError(
-            f"Keras already runs on {loaded.backend.backend()}; it cannot change to {name} in one process.",
+            f"Keras already runs on {running}; it cannot change to {name} in one process.",
             fix=f"call fanin before importing keras, or set KERAS_BACKEND={name}",
         )
     os.environ["KERAS_BACKEND"] = name
@@ -35,6 +40,7 @@ def use_backend(name: str = "jax") -> None:
         from fanin.frameworks.jax.devices import use_all_cores
 
         use_all_cores()
+    return name
 
 
 def current_backend() -> str:
