@@ -20,6 +20,9 @@ COLOURS = {
     "dark": ("#4DA6E0", "#F07F2E", "#21C297", "#E196C1", "#F2B134", "#85CCF5", "#F0E442", "#ABABAB"),
 }
 COLOUR_NAMES = tuple(f"s{index}" for index in range(len(COLOURS["light"])))
+WIDTH = 560
+"""Pixels of a chart outside a page."""
+
 DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4))
 
 
@@ -111,6 +114,7 @@ def config(look: Look) -> dict[str, Any]:
         "domain": False,
         "ticks": False,
         "labelPadding": 6,
+        "labelSeparation": 8,
     }
     return {
         "background": "transparent" if look.page else look.paper,
@@ -120,7 +124,20 @@ def config(look: Look) -> dict[str, Any]:
         "axis": axis,
         "axisY": {"labelLimit": 190},
         "legend": text
-        | {"labelColor": look.ink, "titleColor": look.muted, "labelLimit": 220, "symbolSize": 90},
-        "title": {"color": look.ink, "font": FONT, "fontSize": 13, "fontWeight": 600, "anchor": "start"},
+        | {
+            "labelColor": look.ink,
+            "titleColor": look.muted,
+            "labelLimit": 220,
+            "symbolSize": 220,
+            "symbolStrokeWidth": 2.5,
+        },
+        "title": {
+            "color": look.ink,
+            "font": FONT,
+            "fontSize": 13,
+            "fontWeight": 600,
+            "anchor": "start",
+            "frame": "group",
+        },
         "text": {"color": look.ink, "font": FONT, "fontSize": 12},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 NONE = "–"
@@ -124,6 +125,16 @@ def ranges(numbers: Iterable[int]) -> str:
             spans.append([number])
     parts = [f"{span[0]}–{span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans]
     return ", ".join(parts)
+
+
+def tied(text: str) -> str:
+    r"""Return a sentence that no line break parts at "p < .001" or "95 %": their spaces do not break.
+
+    Example:
+        >>> tied("a 95 % interval (p < .001)").split(" ")
+        ['a', '95\xa0%', 'interval', '(p\xa0<\xa0.001)']
+    """
+    return re.sub(r" (?=[%<=≤≥±])|(?<=[<=≤≥±]) ", "\N{NO-BREAK SPACE}", text)
 
 
 def plain(text: object) -> str:

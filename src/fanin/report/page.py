@@ -56,7 +56,7 @@ def environment() -> Environment:
     """Return the Jinja environment: everything is escaped, and a missing variable is an error."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     made.trim_blocks = made.lstrip_blocks = True
-    made.filters |= {name: getattr(numbers, name) for name in ("significant", "percent", "plain")}
+    made.filters |= {name: getattr(numbers, name) for name in ("significant", "percent", "plain", "tied")}
     made.globals |= {"source": source, "dash": dash}
     return made
 

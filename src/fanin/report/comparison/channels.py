@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import altair as alt
@@ -25,7 +26,7 @@ def colour(record: ComparisonRecord, look: Look, *, legend: bool = False) -> alt
     """Return the colour of a scheme; a page has a legend of its own."""
     names = tables.schemes(record)
     key = (
-        alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1)
+        alt.Legend(title=None, orient="bottom", columns=4, symbolOpacity=1, symbolType="stroke")
         if legend and not look.page
         else None
     )
@@ -42,6 +43,21 @@ def rows(record: ComparisonRecord, look: Look) -> alt.Y:
     """Return the schemes from top to bottom, best first."""
     axis = alt.Axis(grid=False, labelColor=look.ink)
     return alt.Y("scheme:N", title=None, axis=axis).scale(domain=ranked(record), padding=0.2)
+
+
+def tick_format(kind: str, values: Iterable[float | None]) -> Any:
+    """Return how the numbers of an axis are written: as few digits as tell them apart, and no long zeros.
+
+    Example:
+        >>> tick_format("log", [0.01, 10.0]), tick_format("linear", [0.0, 2e7])
+        ('~g', '~e')
+        >>> tick_format("linear", [0.84, 0.96])
+        Undefined
+    """
+    top = max((abs(value) for value in values if value is not None), default=1.0)
+    if kind == "log":
+        return "~g"
+    return "~e" if top >= 1e6 or 0 < top < 1e-3 else alt.Undefined
 
 
 def also(channel: Channel, field: str) -> Channel:

@@ -8,10 +8,8 @@ import altair as alt
 
 from fanin.report.comparison import panels, spread
 from fanin.report.comparison.datasets import datasets
-from fanin.report.look import LIGHT, Look, config
+from fanin.report.look import LIGHT, WIDTH, Look, config
 from fanin.report.schema import ComparisonRecord
-
-WIDTH = 560
 
 Chart = TypeVar("Chart", alt.LayerChart, alt.VConcatChart)
 
@@ -31,7 +29,9 @@ def overview(record: ComparisonRecord) -> alt.VConcatChart:
         parts.append(
             panels.curves(record, metric, LIGHT).properties(title=f"Learning curves: {metric}", width=WIDTH)
         )
-    return _finish(alt.vconcat(*parts, spacing=28), record, LIGHT)
+    # A legend of the panels together would be none: the scores have their names beside them.
+    chart = alt.vconcat(*parts, spacing=28).resolve_scale(color="independent", strokeDash="independent")
+    return _finish(chart, record, LIGHT)
 
 
 def scores(record: ComparisonRecord, look: Look = LIGHT) -> alt.LayerChart:

@@ -6,8 +6,8 @@ from typing import Any
 
 import altair as alt
 
-from fanin.report.comparison.channels import also, colour, dashes, opacity, ranked, rows
-from fanin.report.comparison.scales import curve_axis
+from fanin.report.comparison.channels import also, colour, dashes, opacity, ranked, rows, tick_format
+from fanin.report.comparison.scales import curve_axis, curve_values, ends
 from fanin.report.look import Look
 from fanin.report.schema import ComparisonRecord
 
@@ -24,14 +24,25 @@ def curves(record: ComparisonRecord, metric: str, look: Look) -> alt.LayerChart:
         .transform_filter(alt.FieldEqualPredicate(field="metric", equal=metric))
         .transform_flatten(["epoch", "center", "low", "high"])
     )
-    scale = alt.Scale(type=curve_axis(record, metric), zero=False)
-    x = alt.X("epoch:Q", title="epoch").scale(domain=[1, max(last, 2)], nice=False)
-    y = alt.Y("center:Q", title=None, scale=scale).axis(format="~g", tickCount=5)
-    layers = _banded(record, data, x, y, look, point=last == 1)
+    x = alt.X("epoch:Q", title="epoch").scale(domain=[1, last] if last > 1 else [0, 2], nice=False)
+    y = _levels(record, metric)
+    layers = _banded(record, data, x, y, look, alone=last == 1)
     target = record["time_to_target"]
     if target and target["metric"] == metric:
         layers.append(_level(target["value"], look))
     return alt.LayerChart(layer=layers, height=230)
+
+
+def _levels(record: ComparisonRecord, metric: str) -> alt.Y:
+    """Return the axis of a logged quantity; one that never changes still gets room about its level."""
+    kind, values = curve_axis(record, metric), curve_values(record, metric)
+    target = record["time_to_target"]
+    if target and target["metric"] == metric:
+        values.append(target["value"])
+    scale = alt.Scale(type=kind, zero=False)
+    if len(set(values)) == 1:
+        scale.domain = list(ends(values))
+    return alt.Y("center:Q", title=None, scale=scale).axis(format=tick_format(kind, values), tickCount=5)
 
 
 def time_to_target(record: ComparisonRecord, look: Look) -> alt.LayerChart:
@@ -39,7 +50,15 @@ def time_to_target(record: ComparisonRecord, look: Look) -> alt.LayerChart:
     data = alt.Chart(alt.NamedData("survival")).transform_flatten(["epoch", "reached", "low", "high"])
     x = alt.X("epoch:Q", title="epoch").scale(nice=False)
     y = alt.Y("reached:Q", title=None).scale(domain=[0, 1]).axis(format="%", tickCount=5)
-    return alt.LayerChart(layer=_banded(record, data, x, y, look, interpolate="step-after"), height=230)
+    layers = _banded(record, data, x, y, look, interpolate="step-after")
+    # The share after the last epoch would be a step without a tread.
+    final = alt.Chart(alt.NamedData("survival")).transform_calculate(
+        epoch="peek(datum.epoch)", reached="peek(datum.reached)"
+    )
+    dots = final.mark_circle(size=40).encode(
+        x=x, y=y, color=colour(record, look, legend=True), opacity=opacity(look, 1.0)
+    )
+    return alt.LayerChart(layer=[*layers, dots], height=230)
 
 
 def _banded(
@@ -50,16 +69,18 @@ def _banded(
     look: Look,
     *,
     interpolate: Any = alt.Undefined,
-    point: bool = False,
+    alone: bool = False,
 ) -> list[alt.Chart]:
-    """Return a band (of the fields low and high) and a line for each scheme."""
-    x = x.axis(tickMinStep=1, format="d", grid=False)
+    """Return a band (of the fields low and high) and a line for each scheme; points for an epoch alone."""
+    x = x.axis(tickMinStep=1, format="d", grid=False, labelFlush=False)
+    if alone:
+        x = x.axis(values=[1], format="d", grid=False)
     both = data.encode(x=x, color=colour(record, look, legend=True))
     faint = 0.16 if len(record["ranking"]) <= BANDS else 0.0
     bands = both.mark_area(interpolate=interpolate).encode(
         y=also(y, "low:Q"), y2="high:Q", opacity=opacity(look, faint, picked=0.2)
     )
-    lines = both.mark_line(strokeWidth=2, interpolate=interpolate, point=point).encode(
+    lines = both.mark_line(strokeWidth=2, interpolate=interpolate, point=alone).encode(
         y=y, strokeDash=dashes(record, look), opacity=opacity(look, 1.0), tooltip=alt.Tooltip("scheme:N")
     )
     return [bands, lines]
@@ -90,9 +111,8 @@ def improvement(record: ComparisonRecord, look: Look) -> alt.LayerChart:
     over = alt.Axis(orient="top", labelAngle=-40, labelLimit=130, grid=False)
     data = (
         alt.Chart(alt.NamedData("improvement"))
-        .transform_calculate(
-            strength="abs(datum.probability - 0.5)", share=_SHARE, clear=_CLEAR, range=_RANGE
-        )
+        .transform_calculate(share=_SHARE, clear=_CLEAR, range=_RANGE)
+        .transform_calculate(strength="min(abs(datum.probability - 0.5), datum.clear ? 0.5 : 0.1)")
         .encode(
             x=alt.X("b:N", title=None, scale=scale, axis=over),
             y=alt.Y("a:N", title=None, scale=scale).axis(grid=False, labelColor=look.ink),

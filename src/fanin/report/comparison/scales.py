@@ -26,8 +26,14 @@ def axis_type(values: Iterable[float | None]) -> Literal["log", "linear"]:
 
 def curve_axis(record: ComparisonRecord, metric: str) -> Literal["log", "linear"]:
     """Return the axis that shows all learning curves of a logged quantity."""
+    return axis_type(curve_values(record, metric))
+
+
+def curve_values(record: ComparisonRecord, metric: str) -> list[float]:
+    """Return every number that the learning curves of a logged quantity and their bands go through."""
     bands = [bands[metric] for bands in record["curves"].values() if metric in bands]
-    return axis_type(value for band in bands for key in ("center", "low", "high") for value in band[key])
+    found = [value for band in bands for key in ("center", "low", "high") for value in band[key]]
+    return [value for value in found if value is not None]
 
 
 def finite_scores(record: ComparisonRecord) -> dict[str, list[float]]:
@@ -41,9 +47,19 @@ def finite_scores(record: ComparisonRecord) -> dict[str, list[float]]:
 
 def extent(record: ComparisonRecord) -> Range:
     """Return the least and the greatest of all scores and interval ends; (0, 1) where there are none."""
-    ends = [end for row in record["ranking"] for end in row["interval"] or ()]
-    values = [value for scheme in finite_scores(record).values() for value in scheme] + ends
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    bounds = [end for row in record["ranking"] for end in row["interval"] or ()]
+    values = [value for scheme in finite_scores(record).values() for value in scheme] + bounds
+    return ends(values) if values else (0.0, 1.0)
+
+
+def ends(values: Sequence[float]) -> Range:
+    """Return the least and the greatest value, with room about them where they are the same.
+
+    Example:
+        >>> ends([0.2, 0.1]), ends([2.0, 2.0])
+        ((0.1, 0.2), (1.9, 2.1))
+    """
+    low, high = min(values), max(values)
     room = 0.0 if high > low else max(abs(low) * 0.05, 1e-6)
     return low - room, high + room
 

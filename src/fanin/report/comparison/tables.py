@@ -105,16 +105,20 @@ def schemes(record: ComparisonRecord) -> list[str]:
     return list(dict.fromkeys([*asked, *ranked]))
 
 
+_ABBREVIATIONS = {"auc", "mae", "mape", "mse", "msle", "rmse"}
+
+
 def label(metric: str) -> str:
     """Return a logged quantity in words, as the study's plain lines have it.
 
     Example:
-        >>> label("val_loss"), label("accuracy"), label("val_mean_absolute_error")
-        ('Test Loss', 'Train Accuracy', 'Test Mean Absolute Error')
+        >>> label("val_loss"), label("accuracy"), label("val_mean_absolute_error"), label("val_mae")
+        ('Test Loss', 'Train Accuracy', 'Test Mean Absolute Error', 'Test MAE')
     """
     held_out = metric.startswith("val_")
     words = plain(metric.removeprefix("val_")).replace("_", " ").split()
-    return " ".join(["Test" if held_out else "Train", *(word[:1].upper() + word[1:] for word in words)])
+    shown = [word.upper() if word in _ABBREVIATIONS else word[:1].upper() + word[1:] for word in words]
+    return " ".join(["Test" if held_out else "Train", *shown])
 
 
 def final_metrics(record: ComparisonRecord) -> list[str]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fanin.report.comparison import tables
+from fanin.report.comparison.sentence import Sentence
 from fanin.report.numbers import plain
 from fanin.report.schema import ComparisonRecord
 
@@ -27,7 +28,7 @@ def render(record: ComparisonRecord) -> RenderableType:
         The verdict, the ranking, each scheme's final losses and metrics, the time to the target, notes
         and the speed.
     """
-    parts: list[RenderableType] = [_text(record["verdict"], "bold")]
+    parts: list[RenderableType] = [Sentence(plain(record["verdict"]), "bold")]
     for block in (_ranking, _finals, _waiting, _notes, _speed):
         lines = list(block(record))
         parts += [Text(), *lines] if lines else []
@@ -97,7 +98,7 @@ def _waiting(record: ComparisonRecord) -> Iterator[RenderableType]:
 def _notes(record: ComparisonRecord) -> Iterator[Table]:
     for note in record["notes"]:
         item = Table.grid(padding=(0, 1, 0, 0))
-        item.add_row(Text("·"), _text(note))
+        item.add_row(Text("·"), Sentence(plain(note)))
         yield item
 
 
