@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dis
 import hashlib
+import importlib
+import importlib.util
 import inspect
 import sys
 import types
@@ -13,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from fanin.sources import installed
+
+Seen = dict[int, Any]
+"""What was visited, by id; kept alive, or a later object could have an earlier one's id."""
 
 
 def fingerprint(thing: Any) -> str:
@@ -33,25 +40,25 @@ def fingerprint(thing: Any) -> str:
         (True, False)
     """
     digest = hashlib.sha256()
-    for part in _parts(thing, set()):
+    for part in _parts(thing, {}):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
+def _parts(thing: Any, seen: Seen) -> Iterator[str]:
     if thing is None or isinstance(thing, bool | int | float | complex | str | bytes):
         yield repr(thing)
         return
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing
     yield type(thing).__qualname__
     yield from _inside(thing, seen)
 
 
-def _inside(thing: Any, seen: set[int]) -> Iterator[str]:
+def _inside(thing: Any, seen: Seen) -> Iterator[str]:
     if isinstance(thing, types.ModuleType):
-        yield from _module(thing)
+        yield from _module(thing, seen)
     elif isinstance(thing, types.FunctionType | types.MethodType | type):
         yield from _code(thing, seen)
     elif isinstance(thing, Mapping):
@@ -65,36 +72,74 @@ def _inside(thing: Any, seen: set[int]) -> Iterator[str]:
         yield from _object(thing, seen)
 
 
-def _object(thing: Any, seen: set[int]) -> Iterator[str]:
+def _object(thing: Any, seen: Seen) -> Iterator[str]:
     if hasattr(thing, "__array__") and hasattr(thing, "dtype"):
         array = np.ascontiguousarray(thing)
         yield f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
         return
     yield from _parts(type(thing), seen)
-    state = (
-        thing.get_config() if callable(getattr(thing, "get_config", None)) else getattr(thing, "__dict__", {})
-    )
-    yield from _parts(dict(state), seen)
+    yield from _parts(_state(thing), seen)
 
 
-def _module(module: types.ModuleType) -> Iterator[str]:
+def _state(thing: Any) -> Any:
+    """Return what an object holds: by its configuration, or else as pickling sees it."""
+    if callable(getattr(thing, "get_config", None)):
+        return thing.get_config()
+    try:
+        reduced = thing.__reduce_ex__(4)
+    except Exception:  # an open file, a lock
+        return getattr(thing, "__dict__", {})
+    # The first says how to make it, which its type tells; iterators give the items of containers.
+    return reduced if isinstance(reduced, str) else [_listed(part) for part in reduced[1:]]
+
+
+def _listed(part: Any) -> Any:
+    return list(part) if isinstance(part, Iterator) else part
+
+
+def _module(module: types.ModuleType, seen: Seen) -> Iterator[str]:
     path = getattr(module, "__file__", None)
     yield module.__name__
     if path and not installed(path):
         yield Path(path).read_text(errors="replace")
+        for _, value in sorted(vars(module).items()):
+            if isinstance(value, _DEFINED):  # its own are in the text already; others' are not
+                yield from _parts(value, seen)
 
 
-def _code(thing: Any, seen: set[int]) -> Iterator[str]:
+_DEFINED = (types.ModuleType, types.FunctionType, type)
+
+
+def _code(thing: Any, seen: Seen) -> Iterator[str]:
     yield f"{thing.__module__}.{thing.__qualname__}" if _from_package(thing) else thing.__qualname__
     if _from_package(thing):
         return
     yield _source(thing)
-    for function in [thing] if not isinstance(thing, type) else vars(thing).values():
-        if isinstance(function, types.FunctionType | types.MethodType):
-            yield from _references(function, seen)
+    if isinstance(thing, type):
+        yield from _parts(thing.__bases__, seen)
+        yield from _members(thing, seen)
+        return
+    if isinstance(thing, types.MethodType):
+        yield from _parts(thing.__self__, seen)
+    yield from _references(thing, seen)
 
 
-def _references(function: Any, seen: set[int]) -> Iterator[str]:
+def _members(thing: type, seen: Seen) -> Iterator[str]:
+    for name, value in vars(thing).items():
+        if isinstance(value, property):
+            yield from _parts((value.fget, value.fset), seen)
+        elif isinstance(value, staticmethod | classmethod):
+            yield from _parts(value.__func__, seen)
+        elif isinstance(value, types.FunctionType):
+            yield from _references(value, seen)
+        elif not name.startswith("__") and isinstance(value, _PLAIN):
+            yield from _parts(value, seen)  # its source may only say where it comes from
+
+
+_PLAIN = (bool, int, float, str, bytes, tuple, list, dict, np.ndarray)
+
+
+def _references(function: Any, seen: Seen) -> Iterator[str]:
     names = sorted(set(_names(function.__code__)) & set(function.__globals__))
     cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
     for value in [
@@ -102,15 +147,31 @@ def _references(function: Any, seen: set[int]) -> Iterator[str]:
         *cells,
         function.__defaults__,
         function.__kwdefaults__,
+        *_imported(function.__code__),
     ]:
         yield from _parts(value, seen)
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
+    for part in _nested(code):
+        yield from part.co_names
+
+
+def _imported(code: types.CodeType) -> Iterator[types.ModuleType]:
+    """Yield the user's modules that a function imports when it is called."""
+    for step in (step for part in _nested(code) for step in dis.get_instructions(part)):
+        if step.opname == "IMPORT_NAME" and step.argval:
+            with contextlib.suppress(Exception):  # the call itself will say so
+                spec = importlib.util.find_spec(step.argval)
+                if spec and spec.origin and not installed(spec.origin):
+                    yield importlib.import_module(step.argval)
+
+
+def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+            yield from _nested(constant)
 
 
 def _filled(cell: Any) -> bool:
