@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from fanin.sources import first_line, own_line
 
 
 class FaninError(Exception):
@@ -36,6 +39,21 @@ class FaninError(Exception):
         if self.fix:
             parts.append(f"  fix: {self.fix}")
         return "\n".join(parts)
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Turn what the user's own code raises inside the block into one message with the line that did.
+
+    Args:
+        what: What fails then, to begin the message ("The builder fails").
+    """
+    try:
+        yield
+    except FaninError:
+        raise
+    except (Exception, SystemExit) as error:  # a script may end in sys.exit()
+        raise FaninError(f"{what}: {type(error).__name__}: {first_line(error)}{own_line(error)}") from error
 
 
 def missing_extra(package: str, extra: str) -> FaninError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from pathlib import Path
@@ -23,11 +24,23 @@ def installed(path: str) -> bool:
 
 def own_line(error: BaseException) -> str:
     """Return the line of the user's own code that raised, as an indented second line, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename and error.text:
+        return f"\n  {error.filename}:{error.lineno}: {error.text.strip()}"
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if not installed(frame.filename)]
     return f"\n  {own[-1].filename}:{own[-1].lineno}: {own[-1].line}" if own else ""
 
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_WHERE = re.compile(r"Exception encountered when calling .*")  # Keras says first where, then what
+
+
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message that says something, or its type."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    r"""Return the first line of an error's message that says something, or its type.
+
+    Example:
+        >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\n  Too small.\n"))
+        'Too small.'
+    """
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    lines = [line.strip() for line in _COLOURS.sub("", text).splitlines() if line.strip()]
+    return next((line for line in lines if not _WHERE.fullmatch(line)), type(error).__name__)

@@ -26,19 +26,31 @@ def as_choices(schemes: Iterable[Any] | Mapping[str, Any]) -> tuple[Choice, ...]
         >>> [choice.label for choice in as_choices(["zeros", "he_normal"])]
         ['zeros', 'he_normal']
     """
-    if isinstance(schemes, str):
+    if isinstance(schemes, str | Scheme) or not isinstance(schemes, Iterable):
         schemes = [schemes]
     pairs = schemes.items() if isinstance(schemes, Mapping) else [(None, scheme) for scheme in schemes]
-    choices = tuple(_choice(label, scheme) for label, scheme in pairs)
+    choices = tuple(_choice(None if label is None else str(label), scheme) for label, scheme in pairs)
     if not choices:
         raise FaninError("There are no schemes to compare.", fix="--schemes zeros,he_normal")
-    labels = [choice.label for choice in choices]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise FaninError(
-                f"Two schemes are called {label!r}.", fix="give them labels: {'a': ..., 'b': ...}"
-            )
+    _check_different(choices)
     return choices
+
+
+def _check_different(choices: Iterable[Choice]) -> None:
+    labels: dict[str, Choice] = {}
+    keys: dict[str, Choice] = {}
+    for choice in choices:
+        if choice.label in labels:
+            raise FaninError(
+                f"Two schemes are called {choice.label!r}.",
+                expected="each scheme once",
+                fix="leave one out, or in Python give them labels: {'a': ..., 'b': ...}",
+            )
+        if choice.key in keys:  # in a store they would be the same runs
+            raise FaninError(
+                f"{keys[choice.key].label} and {choice.label} are the same scheme.", fix="leave one out"
+            )
+        labels[choice.label] = keys[choice.key] = choice
 
 
 def _choice(label: str | None, scheme: Any) -> Choice:
@@ -52,6 +64,10 @@ def _choice(label: str | None, scheme: Any) -> Choice:
         raise FaninError(
             f"{scheme!r} is not a scheme.",
             expected="a name (fanin schemes lists them), a fanin scheme, or an initializer of the framework",
+        )
+    if isinstance(scheme, type):
+        raise FaninError(
+            f"{scheme.__name__} is a class.", expected="an initializer", fix=f"{scheme.__name__}()"
         )
     name = label or getattr(scheme, "__name__", type(scheme).__name__)
     return Choice(name, scheme, f"{name}@{fingerprint(scheme)[:8]}")

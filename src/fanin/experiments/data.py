@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fanin.errors import FaninError
+from fanin.experiments.arrays import as_array
 from fanin.frameworks.training import Data
 
 _PARTS = "(x_train, y_train, x_test, y_test), (x, y), or ((x_train, y_train), (x_test, y_test))"
@@ -54,8 +55,23 @@ def _parts(value: Any) -> tuple[Any, Any, Any, Any]:
         return tuple(value)
     if isinstance(value, tuple | list) and len(value) == 2:
         return value[0], value[1], None, None
-    shown = f"{len(value)} parts" if isinstance(value, tuple | list) else type(value).__name__
-    raise FaninError(f"The data is {shown}.", expected=_PARTS)
+    raise FaninError(_shown(value), expected=_PARTS, fix=_collected(value))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"The data is a {type(value).__name__} of {len(value)}."
+    if value is None:
+        return "There is no data; does its function return it?"
+    return f"The data is of type {type(value).__name__}."
+
+
+def _collected(value: Any) -> str:
+    """Say how to make arrays of what gives out batches: a generator, a tf.data.Dataset, a DataLoader."""
+    gives_batches = hasattr(value, "__iter__") and not hasattr(value, "__array__")
+    if isinstance(value, tuple | list | Mapping | str) or not gives_batches:
+        return ""
+    return "put its batches together first: x, y = map(numpy.concatenate, zip(*batches))"
 
 
 def _is_pair(part: Any) -> bool:
@@ -64,37 +80,10 @@ def _is_pair(part: Any) -> bool:
 
 def _converted(part: Any, what: str) -> Any:
     if isinstance(part, Mapping):
-        return {key: _array(value, f"{what}[{key!r}]") for key, value in part.items()}
+        return {key: as_array(value, f"{what}[{key!r}]") for key, value in part.items()}
     if isinstance(part, list) and part and all(hasattr(value, "shape") for value in part):
-        return [_array(value, f"{what}[{i}]") for i, value in enumerate(part)]
-    return _array(part, what)
-
-
-def _array(value: Any, what: str) -> np.ndarray:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise FaninError(f"{what} is not an array: {error}.", expected="rows of one length") from error
-    if array.dtype.kind not in "fiub":
-        raise FaninError(f"{what} holds {array.dtype}, not numbers.", fix="encode it as numbers first")
-    if array.ndim == 0 or array.size == 0:
-        raise FaninError(f"{what} is empty.", expected="at least one example")
-    if array.dtype.kind == "f":
-        _check_finite(array, what)
-        return array.astype(np.float32)
-    return array
-
-
-def _check_finite(array: np.ndarray, what: str) -> None:
-    bad = ~np.isfinite(array)
-    if not bad.any():
-        return
-    columns = "" if array.ndim != 2 else f", in column {', '.join(map(str, np.flatnonzero(bad.any(0))[:5]))}"
-    raise FaninError(
-        f"{what} holds {bad.sum()} values that are NaN or infinite{columns}.",
-        expected="finite numbers",
-        fix="impute or drop them before training",
-    )
+        return [as_array(value, f"{what}[{i}]") for i, value in enumerate(part)]
+    return as_array(part, what)
 
 
 def leaves(part: Any) -> Iterator[np.ndarray]:
@@ -110,20 +99,50 @@ def leaves(part: Any) -> Iterator[np.ndarray]:
 
 
 def _check(data: Data) -> None:
+    _check_lengths(data)
+    if data.x_test is None:
+        return
+    for train, test, what in (
+        (data.x_train, data.x_test, "x"),
+        (data.y_train, data.y_test, "y"),
+    ):
+        shapes = [_shapes(train), _shapes(test)]
+        if shapes[0] != shapes[1]:
+            raise FaninError(
+                f"An example is {shapes[0]} in {what}_train and {shapes[1]} in {what}_test.",
+                expected="one shape",
+            )
+
+
+def _check_lengths(data: Data) -> None:
+    if data.x_train is None:
+        raise FaninError("There is no training data.", expected=_PARTS)
     for x, y, what in ((data.x_train, data.y_train, "train"), (data.x_test, data.y_test, "test")):
         if (x is None) != (y is None):
             raise FaninError(f"The {what} data has only one of x and y.", expected=_PARTS)
-        sizes = {len(array) for part in (x, y) for array in leaves(part)}
-        if len(sizes) > 1:
+        sizes = [len(array) for part in (x, y) for array in leaves(part)]
+        if len(set(sizes)) > 1:
             raise FaninError(
-                f"x_{what} and y_{what} have {' and '.join(map(str, sorted(sizes)))} examples.",
+                f"x_{what} has {sizes[0]} examples, y_{what} has {sizes[-1]}.",
                 expected="one y for each x",
+                fix=_SWAPPED if _split_order(data) else "",
             )
-    shapes = [[a.shape[1:] for a in leaves(part)] for part in (data.x_train, data.x_test)]
-    if data.x_test is not None and shapes[0] != shapes[1]:
-        raise FaninError(
-            f"An example is {shapes[0]} in x_train and {shapes[1]} in x_test.", expected="one shape"
-        )
+
+
+_SWAPPED = "train_test_split gives x_train, x_test, y_train, y_test: return x_train, y_train, x_test, y_test"
+
+
+def _split_order(data: Data) -> bool:
+    """Return whether the parts look like those of scikit-learn's train_test_split, in its order."""
+    parts = (data.x_train, data.y_train, data.x_test, data.y_test)
+    sizes = [len(part) for part in parts if isinstance(part, np.ndarray)]
+    return len(sizes) == 4 and sizes[0] == sizes[2] and sizes[1] == sizes[3]
+
+
+def _shapes(part: Any) -> Any:
+    if isinstance(part, Mapping):
+        return {key: array.shape[1:] for key, array in part.items()}
+    return [array.shape[1:] for array in part] if isinstance(part, list) else part.shape[1:]
 
 
 def check_batch(data: Data, batch_size: int) -> None:
@@ -135,70 +154,6 @@ def check_batch(data: Data, batch_size: int) -> None:
             expected=f"at most {examples}",
             fix=f"--batch-size {min(32, examples)}",
         )
-
-
-def check_labels(data: Data, loss: Any) -> None:
-    """Refuse labels that do not fit a loss that is known by name.
-
-    Args:
-        data: Its targets are looked at.
-        loss: A Keras loss or its name; others are not checked.
-
-    Raises:
-        FaninError: What the labels are, what the loss wants, and the loss that fits.
-    """
-    name = loss if isinstance(loss, str) else type(loss).__name__
-    rule = _RULES.get(name.replace("_", "").lower())
-    if rule is None:
-        return
-    for part in (data.y_train, data.y_test):
-        for y in leaves(part):
-            rule(y)
-
-
-def _binary(y: np.ndarray) -> None:
-    if y.min() >= 0 and y.max() <= 1:
-        return
-    values = np.unique(y)
-    shown = ", ".join(f"{v:g}" for v in values[:5]) + (", ..." if len(values) > 5 else "")
-    fix = (
-        "map -1 to 0"
-        if set(values.tolist()) == {-1, 1}
-        else "--loss sparse_categorical_crossentropy for classes"
-    )
-    raise FaninError(
-        f"binary_crossentropy cannot learn the labels {shown}.", expected="labels from 0 to 1", fix=fix
-    )
-
-
-def _sparse(y: np.ndarray) -> None:
-    if y.ndim > 1 and y.shape[-1] > 1:
-        raise FaninError(
-            f"sparse_categorical_crossentropy got labels of shape {y.shape}.",
-            expected="one class number an example",
-            fix="--loss categorical_crossentropy for one-hot labels",
-        )
-    if (y < 0).any() or (y != np.floor(y)).any():
-        raise FaninError(
-            "sparse_categorical_crossentropy got labels that are not 0, 1, 2, ...",
-            fix="number the classes from 0",
-        )
-
-
-def _categorical(y: np.ndarray) -> None:
-    if y.ndim < 2 or y.shape[-1] == 1:
-        raise FaninError(
-            f"categorical_crossentropy got labels of shape {y.shape}.",
-            expected="one-hot labels",
-            fix="--loss sparse_categorical_crossentropy for class numbers",
-        )
-
-
-_RULES = {
-    "binarycrossentropy": _binary,
-    "sparsecategoricalcrossentropy": _sparse,
-    "categoricalcrossentropy": _categorical,
-}
 
 
 def data_sha256(data: Data) -> str:

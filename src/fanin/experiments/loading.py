@@ -9,8 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fanin.errors import FaninError, nearest
-from fanin.sources import own_line
+from fanin.errors import FaninError, nearest, users_code
 
 
 def load(spec: str, *, what: str) -> Any:
@@ -24,11 +23,7 @@ def load(spec: str, *, what: str) -> Any:
         FaninError: The spec is malformed, or the file, the module or the name is not there, or its
             own code fails.
     """
-    place, _, name = spec.rpartition(":")
-    if not place or not name:
-        raise FaninError(
-            f"{spec!r} does not name {what}.", expected="file.py:function or package.module:function"
-        )
+    place, name = _split(spec, what)
     module = _from_file(Path(place), what) if place.endswith(".py") else _from_package(place, what)
     if not hasattr(module, name):
         public = [n for n in vars(module) if not n.startswith("_")]
@@ -40,45 +35,74 @@ def load(spec: str, *, what: str) -> Any:
     return getattr(module, name)
 
 
+def _split(spec: str, what: str) -> tuple[str, str]:
+    if spec.endswith(".py"):
+        raise FaninError(
+            f"{spec} names a file, but not {what}.",
+            expected="file.py:function",
+            fix=f"{spec}:NAME, with the function's name",
+        )
+    place, _, name = spec.rpartition(":")
+    relative = place.startswith(".") and not place.endswith(".py")
+    if not place or not name or place.endswith(":") or relative:
+        raise FaninError(
+            f"{spec!r} does not name {what}.", expected="file.py:function or package.module:function"
+        )
+    if not place.endswith(".py") and ("/" in place or "\\" in place or Path(place).is_file()):
+        raise FaninError(f"{place} is not a Python file.", expected="file.py:function")
+    return place, name
+
+
 def _from_file(path: Path, what: str) -> ModuleType:
     if not path.is_file():
-        raise FaninError(f"There is no file {str(path)!r}.", expected=f"the file of {what}")
+        files = [file for file in path.parent.glob("*.py") if nearest(path.stem, [file.stem])]
+        near = nearest(path.name, [file.name for file in files])
+        raise FaninError(
+            f"There is no file {str(path)!r}.",
+            expected=f"a file with {what}",
+            fix=f"did you mean {near}?" if near else f"check the path; this is {Path.cwd()}",
+        )
     path = path.resolve()
     # A name of its own: a user's json.py must not stand in for Python's.
     name = f"__fanin__{path.stem}"
     loaded = sys.modules.get(name)
     if loaded is not None and loaded.__file__ == str(path):
         return loaded  # the builder and the data often come from one file
+    return _executed(name, path)
+
+
+def _executed(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise FaninError(f"{path} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
     # Registered, so that classes defined there are found again; its neighbours can be imported.
     sys.modules[name] = module
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    _importable(path.parent)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with users_code(f"{path.name} fails"):
+            spec.loader.exec_module(module)
+    except BaseException:
         sys.modules.pop(name, None)
-        raise _own_fault(f"{path.name} fails", error) from error
+        raise
     return module
 
 
 def _from_package(name: str, what: str) -> ModuleType:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            raise FaninError(
-                f"There is no module {error.name!r}.", expected=f"the module of {what}"
-            ) from error
-        raise _own_fault(f"{name} fails", error) from error
-    except Exception as error:
-        raise _own_fault(f"{name} fails", error) from error
+    _importable(Path.cwd())
+    with users_code(f"{name} fails"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and f"{name}.".startswith(f"{error.name}."):
+                raise FaninError(
+                    f"There is no module {error.name!r}.",
+                    expected=f"a module with {what}",
+                    fix="file.py:function for a file",
+                ) from error
+            raise
 
 
-def _own_fault(what: str, error: Exception) -> FaninError:
-    return FaninError(f"{what}: {type(error).__name__}: {error}{own_line(error)}")
+def _importable(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fanin.errors import FaninError
+from fanin.errors import FaninError, users_code
+from fanin.experiments.builders import as_factory, required
 from fanin.experiments.choices import as_choices
-from fanin.experiments.data import as_data, check_batch, check_labels
+from fanin.experiments.data import as_data, check_batch
 from fanin.experiments.loading import load
 from fanin.experiments.study import Study
 from fanin.experiments.tasks import Task, load_task
 from fanin.frameworks.keras.backend import use_backend
-from fanin.frameworks.training import Factory, Recipe
-from fanin.sources import own_line
+from fanin.frameworks.training import Recipe
 
 
 def as_study(
@@ -25,7 +26,7 @@ def as_study(
     data: Any,
     recipe: Recipe,
     seeds: int | Sequence[int],
-    backend: str,
+    backend: str | None,
 ) -> Study:
     """Return a study of what the user gives; see `fanin.compare` for the arguments.
 
@@ -34,15 +35,14 @@ def as_study(
     Raises:
         FaninError: Something about the input is wrong.
     """
-    _check_counts(recipe)
+    recipe = _counted(recipe)
     numbers = as_seeds(seeds)
     choices = as_choices(schemes)
-    use_backend(backend)
-    task = load_task(data) if isinstance(data, str) and ":" not in data else None
+    backend = use_backend(backend)
+    task = load_task(data) if _is_built_in(data) else None
     factory = as_factory(builder, task)
     arrays = task.data if task else as_data(_loaded(data), name=data if isinstance(data, str) else "data")
-    recipe = _completed(recipe, task)
-    check_labels(arrays, recipe.loss)
+    recipe = _completed(recipe, task, own=builder is not None)
     check_batch(arrays, recipe.batch_size)
     return Study(factory, choices, numbers, arrays, recipe, backend)
 
@@ -54,86 +54,65 @@ def as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
         >>> as_seeds(3), as_seeds([7, 8])
         ((0, 1, 2), (7, 8))
     """
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str):
+        numbers = tuple(_integer("A seed", seed) for seed in seeds)
+    else:
+        numbers = tuple(range(min(_integer("seeds", seeds), _MOST_SEEDS + 1)))
     if not numbers:
         raise FaninError(f"seeds is {seeds}.", expected="a positive number of seeds", fix="--seeds 20")
-    if len(set(numbers)) < len(numbers):
-        raise FaninError("A seed is given twice.", expected="different seeds")
+    if len(numbers) > _MOST_SEEDS:
+        raise FaninError(f"{seeds} seeds are too many.", fix=f"--seeds {seeds}, for the one seed {seeds}")
+    _check_seeds(numbers)
     return numbers
 
 
-def as_factory(builder: Any, task: Task | None) -> Factory:
-    """Return the model builder: the user's, or a small network that fits the built-in data.
-
-    Raises:
-        FaninError: There is none, it is not callable, or it wants more than the initializer.
-    """
-    if builder is None and task is not None:
-        from fanin.frameworks.keras.mlp import HIDDEN, mlp
-
-        widths = (task.inputs, *HIDDEN, task.outputs)
-        name = f"multilayer perceptron {'-'.join(map(str, widths))}"
-        return Factory(mlp(task.inputs, task.outputs, task.activation), takes_initializer=True, name=name)
-    if builder is None:
-        raise FaninError("There is no model to train.", fix="fanin compare file.py:create_model --data ...")
-    call = (
-        load(builder, what="a function that returns a Keras model") if isinstance(builder, str) else builder
-    )
-    name = builder if isinstance(builder, str) else getattr(call, "__qualname__", type(call).__name__)
-    if not callable(call) or _is_model(call):
-        raise FaninError(
-            f"{name} is {type(call).__name__}, not a model builder.",
-            expected="a function that returns a new Keras model",
-            fix="def create_model(initializer): ... return model",
-        )
-    return Factory(call, takes_initializer=_takes_initializer(call, name), name=name)
+def _check_seeds(numbers: Sequence[int]) -> None:
+    for seed, count in Counter(numbers).items():
+        if not 0 <= seed < 2**63:  # what every store can hold
+            raise FaninError(f"A seed is {seed}.", expected="an integer from 0, of 63 bits at most")
+        if count > 1:
+            raise FaninError(f"The seed {seed} is given twice.", expected="different seeds")
 
 
-def _is_model(thing: Any) -> bool:
-    return any(
-        base.__name__ == "Model" and base.__module__.startswith("keras.") for base in type(thing).__mro__
-    )
+_MOST_SEEDS = 1_000_000
 
 
-def _takes_initializer(call: Callable[..., Any], name: str) -> bool:
-    parameters = list(inspect.signature(call).parameters.values())
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in positional if p.default is p.empty]
-    required_by_name = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(required) > 1 or required_by_name:
-        names = ", ".join(p.name for p in [*required, *required_by_name])
-        raise FaninError(
-            f"{name} needs {names}.",
-            expected="a builder that takes the initializer, or nothing",
-            fix="give the other arguments defaults, or wrap it in a function",
-        )
-    # An optional first argument is the initializer when it says so.
-    return bool(required) or (bool(positional) and "init" in positional[0].name)
+def _integer(what: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise FaninError(f"{what} is {value!r}.", expected="an integer") from None
+
+
+def _is_built_in(data: Any) -> bool:
+    return isinstance(data, str) and ":" not in data and not data.endswith(".py")
 
 
 def _loaded(data: Any) -> Any:
     source = load(data, what="a function that returns the data") if isinstance(data, str) else data
     if not callable(source):
         return source
-    try:
+    needed = [p.name for p in required(source)]
+    if needed:
+        raise FaninError(f"The data function needs {', '.join(needed)}.", expected="one that needs nothing")
+    with users_code("Loading the data fails"):
         return source()
-    except FaninError:
-        raise
-    except Exception as error:
-        raise FaninError(
-            f"Loading the data fails: {type(error).__name__}: {error}{own_line(error)}"
-        ) from error
 
 
-def _completed(recipe: Recipe, task: Task | None) -> Recipe:
-    """Fill in the built-in data's loss and metrics where the user names none."""
-    if task is None or recipe.loss is not None:
+def _completed(recipe: Recipe, task: Task | None, *, own: bool) -> Recipe:
+    """Add what the built-in data suggest; fanin's own network takes it at once."""
+    if task is None:
         return recipe
-    return replace(recipe, loss=task.loss, metrics=recipe.metrics or task.metrics)
+    if own:
+        return replace(recipe, default_loss=task.loss, default_metrics=task.metrics)
+    loss, metrics = recipe.loss or task.loss, recipe.metrics
+    return replace(recipe, loss=loss, metrics=metrics or (() if recipe.loss else task.metrics))
 
 
-def _check_counts(recipe: Recipe) -> None:
-    for name, value in (("epochs", recipe.epochs), ("batch_size", recipe.batch_size)):
+def _counted(recipe: Recipe) -> Recipe:
+    counts = {name: _integer(name, getattr(recipe, name)) for name in ("epochs", "batch_size")}
+    for name, value in counts.items():
         if value < 1:
-            option = name.replace("_", "-")
-            raise FaninError(f"{name} is {value}.", expected="a positive number", fix=f"--{option} 10")
+            option = f"--{name.replace('_', '-')} {getattr(Recipe, name)}"
+            raise FaninError(f"{name} is {value}.", expected="a positive number", fix=option)
+    return replace(recipe, **counts)

@@ -69,6 +69,8 @@ class Recipe:
         loss: A name or one of the framework's losses; None for the model's own.
         metrics: Names or the framework's metrics; empty for the model's own.
         class_weight: Weight of the loss for each class, or None.
+        default_loss: What the data suggest where neither the recipe nor the model has a loss.
+        default_metrics: The metrics that go with it.
     """
 
     epochs: int = 10
@@ -77,6 +79,8 @@ class Recipe:
     loss: Any = None
     metrics: tuple[Any, ...] = ()
     class_weight: Mapping[int, float] | None = None
+    default_loss: Any = None
+    default_metrics: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from typing import Any
 
 from fanin.errors import FaninError, nearest
@@ -54,6 +55,8 @@ def _parsed(text: str) -> tuple[str, list[Any], dict[str, Any]]:
             return tree.id, [], {}
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
             keywords = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
+            if len(keywords) < len(tree.keywords):
+                raise ValueError("an argument is given twice")
             return tree.func.id, [ast.literal_eval(value) for value in tree.args], keywords
     except (SyntaxError, ValueError):
         pass
@@ -63,14 +66,27 @@ def _parsed(text: str) -> tuple[str, list[Any], dict[str, Any]]:
 def _bound(name: str, entry: Entry, positional: list[Any], keywords: dict[str, Any]) -> dict[str, float]:
     given = dict(zip(entry.defaults, positional, strict=False)) | keywords
     known = ", ".join(f"{key}={value}" for key, value in entry.defaults.items()) or "no arguments"
-    if len(positional) > len(entry.defaults) or not given.keys() <= entry.defaults.keys():
+    count = len(positional) + len(keywords)
+    if count > len(given) or not given.keys() <= entry.defaults.keys():
         raise FaninError(
             f"{name} does not take {_shown(positional, keywords)}.", expected=f"{name} takes {known}"
         )
     for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FaninError(f"{key}={value!r} is not a number.", expected=f"{name} takes {known}")
-    return {**entry.defaults, **{key: float(value) for key, value in given.items()}}
+        _check_number(name, key, value, known)
+    arguments = {**entry.defaults, **{key: float(value) for key, value in given.items()}}
+    low, high = arguments.get("minval", 0.0), arguments.get("maxval", math.inf)
+    if "minval" in arguments and low > high:
+        raise FaninError(f"{name} goes from {low:g} to {high:g}.", expected="minval below maxval")
+    return arguments
+
+
+def _check_number(name: str, key: str, value: Any, known: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FaninError(f"{key}={value!r} is not a number.", expected=f"{name} takes {known}")
+    # What float32 cannot hold would only show as diverged runs.
+    if not abs(value) < 3e38 or (key == "stddev" and value < 0):
+        wanted = "a finite number, not negative" if key == "stddev" else "a finite number"
+        raise FaninError(f"{name} has {key}={value}.", expected=wanted)
 
 
 def _shown(positional: list[Any], keywords: dict[str, Any]) -> str:

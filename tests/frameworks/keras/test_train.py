@@ -122,9 +122,9 @@ def test_more_runs_than_a_block_all_come_back_once():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda i: None, "returned NoneType, not a Keras model"),
+        (lambda i: None, "returned nothing, not a Keras model"),
         (lambda i: 1 / 0, "ZeroDivisionError"),
-        (lambda i: keras.Sequential([keras.Input((7,)), layers.Dense(1)]), "do not fit together"),
+        (lambda i: keras.Sequential([keras.Input((7,)), layers.Dense(1)]), "takes examples of shape"),
         (lambda i: keras.Sequential([layers.Dense(1), layers.Conv2D(1, 1)]), "does not accept the data"),
     ],
 )

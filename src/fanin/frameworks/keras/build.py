@@ -10,10 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from fanin.errors import FaninError
+from fanin.errors import FaninError, users_code
+from fanin.frameworks.keras.fit import check_inputs, check_outputs
+from fanin.frameworks.keras.names import known_name
 from fanin.frameworks.keras.recorder import Record, recording
 from fanin.frameworks.training import Data, Recipe
-from fanin.sources import first_line, own_line
+from fanin.sources import first_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +50,10 @@ def build(make: Callable[[], Any], data: Data, recipe: Recipe, *, draw: bool) ->
     """
     with recording(draw=draw) as record:
         model = _call(make)
-        _make_variables(model, data, recipe.batch_size)
+        check_inputs(model, data)
+        outputs = _make_variables(model, data, recipe.batch_size)
         compile_model(model, recipe)
+        check_outputs(model, data, outputs)
         _make_state(model, data, recipe.batch_size)
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
@@ -58,29 +62,29 @@ def build(make: Callable[[], Any], data: Data, recipe: Recipe, *, draw: bool) ->
 
 
 def _call(make: Callable[[], Any]) -> keras.Model:
-    try:
+    with users_code("The builder fails"):
         model = make()
-    except FaninError:
-        raise
-    except Exception as error:
-        raise FaninError(f"The builder fails: {type(error).__name__}: {error}{own_line(error)}") from error
     if not isinstance(model, keras.Model):
         raise FaninError(
-            f"The builder returned {type(model).__name__}, not a Keras model.",
+            f"The builder returned {_shown(model)}, not a Keras model.",
             expected="a function that ends in `return model`",
         )
     return model
 
 
-def _make_variables(model: keras.Model, data: Data, size: int) -> None:
-    """Make the variables of a model that was not built yet, by calling it on symbols."""
+def _shown(thing: Any) -> str:
+    return "nothing" if thing is None else f"a value of type {type(thing).__name__}"
+
+
+def _make_variables(model: keras.Model, data: Data, size: int) -> Any:
+    """Make the variables of a model that was not built yet, by calling it on symbols; return its outputs."""
     if model.built and all(layer.built for layer in model._flatten_layers()):
-        return
+        return getattr(model, "outputs", None)
     symbols = keras.tree.map_structure(
         lambda a: keras.KerasTensor(a[:size].shape, str(a.dtype)), data.x_train
     )
     with fitting("The model does not accept the data"):
-        model(symbols)
+        return model(symbols)
 
 
 def _make_state(model: keras.Model, data: Data, size: int) -> None:
@@ -117,25 +121,37 @@ def compile_model(model: keras.Model, recipe: Recipe) -> None:
     """
     if model.compiled and not (recipe.optimizer or recipe.loss or recipe.metrics):
         return
-    if recipe.loss is None:
+    own = compiled_with(model) if model.compiled else _defaults(recipe)
+    given = {
+        "optimizer": known_name("optimizer", recipe.optimizer),
+        "loss": known_name("loss", recipe.loss),
+        "metrics": [known_name("metric", metric) for metric in recipe.metrics],
+    }
+    chosen = own | {name: value for name, value in given.items() if value}
+    if chosen["loss"] is None:
         raise FaninError(
             "There is no loss.", fix="--loss binary_crossentropy, or compile the model in its builder"
         )
-    try:
-        model.compile(
-            optimizer=_copy(recipe.optimizer or "adam", keras.optimizers),
-            loss=_copy(recipe.loss, keras.losses),
-            metrics=[_copy(metric, keras.metrics) for metric in recipe.metrics],
-        )
-    except ValueError as error:
-        raise FaninError(first_line(error), fix="use a name that Keras knows, or an object") from error
+    with fitting("The model cannot be compiled"):
+        model.compile(**chosen)
 
 
-def _copy(item: Any, module: Any) -> Any:
-    """Return a fresh copy of an optimizer, loss or metric, which carry state; names are left to Keras."""
-    if isinstance(item, str) or not hasattr(item, "get_config"):
-        return item
-    return module.deserialize(module.serialize(item))
+def compiled_with(model: Any) -> dict[str, Any]:
+    """Return the arguments that the builder compiled its model with, as far as they matter to a run."""
+    metrics, loss = model._compile_metrics, model._compile_loss
+    return {
+        "optimizer": model.optimizer,
+        "loss": model.loss,
+        "loss_weights": loss and loss._user_loss_weights,
+        "metrics": metrics and metrics._user_metrics,
+        "weighted_metrics": metrics and metrics._user_weighted_metrics,
+        "run_eagerly": model.run_eagerly,
+    }
+
+
+def _defaults(recipe: Recipe) -> dict[str, Any]:
+    metrics = [] if recipe.loss else list(recipe.default_metrics)
+    return {"optimizer": "adam", "loss": recipe.default_loss, "metrics": metrics}
 
 
 _NUMBERED = re.compile(r"_\d+$")

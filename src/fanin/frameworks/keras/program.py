@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from fanin.frameworks.keras.build import compiled_with
 from fanin.frameworks.keras.logs import logged_names, metric_results
 from fanin.frameworks.training import Data, Recipe
 
@@ -138,19 +139,21 @@ def _eval_batch(model: keras.Model, data: Data, recipe: Recipe) -> int:
     `fit` evaluates in training batches. Where every row counts by itself, larger batches give the
     same means: fewer steps, and no short batch to compile.
     """
-    if data.x_test is None or not _rows_are_independent(model, recipe):
+    if data.x_test is None or not _rows_are_independent(model):
         return recipe.batch_size
     rows = len(jax.tree.leaves(data.x_test)[0])
     divisors = [size for size in range(recipe.batch_size, min(rows, _EVAL_ROWS) + 1) if rows % size == 0]
     return max(divisors, default=recipe.batch_size)
 
 
-def _rows_are_independent(model: keras.Model, recipe: Recipe) -> bool:
+def _rows_are_independent(model: keras.Model) -> bool:
     """Return whether Keras made every layer, loss and metric, and the loss is a mean over rows."""
-    if recipe.loss is None or getattr(recipe.loss, "reduction", "mean") not in (
-        "mean",
-        "sum_over_batch_size",
-    ):
+    own = compiled_with(model)
+    losses = keras.tree.flatten(own["loss"])
+    if any(getattr(loss, "reduction", "mean") not in ("mean", "sum_over_batch_size") for loss in losses):
         return False
-    parts = [*model._flatten_layers(include_self=False), recipe.loss, *recipe.metrics]
-    return all(isinstance(part, str) or type(part).__module__.startswith("keras.") for part in parts)
+    metrics = keras.tree.flatten([own["metrics"], own["weighted_metrics"]])
+    parts = [*model._flatten_layers(include_self=False), *losses, *metrics]
+    return all(
+        part is None or isinstance(part, str) or type(part).__module__.startswith("keras.") for part in parts
+    )
