@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,31 @@ def _split(text: str) -> list[str]:
 
 def _seeds(text: str) -> int | list[int]:
     try:
-        numbers = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.removesuffix(",").split(",")]
     except ValueError:
-        raise FaninError(f"seeds is {text!r}.", expected="a number, or seeds as in 0,1,2") from None
+        raise FaninError(f"seeds is {text!r}.", expected="how many, or which: 0,1,2") from None
     return numbers[0] if "," not in text else numbers
+
+
+def _check_report(html: Path | None, store: Path | None) -> None:
+    """Refuse before the training what would fail after it."""
+    if html is None:
+        return
+    folder = html.resolve().parent
+    if html.is_dir():
+        raise FaninError(f"{html} is a directory.", expected="a file", fix=f"--html {html / 'report.html'}")
+    if not folder.is_dir():
+        raise FaninError(f"There is no directory {folder} for the report.", fix=f"mkdir -p {folder}")
+    if store is not None and html.resolve() == store.resolve():
+        raise FaninError(f"{html} is the store.", fix="give --html another name")
+    if not os.access(html if html.exists() else folder, os.W_OK):
+        raise FaninError(f"{html} cannot be written.", fix="give --html another path")
+
+
+def _kept(store: Path | None) -> str:
+    if store is None:
+        return "Nothing is kept; with --store FILE finished runs would be."
+    return f"Finished runs are kept in {store}; the same command goes on from there."
 
 
 @click.command(context_settings={"show_default": True})
@@ -69,11 +92,13 @@ def command(model: str | None, html: Path | None, as_json: bool, **options: Any)
     from rich.console import Console
 
     from fanin.api import compare
-    from fanin.report.progress import run_progress
 
+    _check_report(html, options["store"])
+    click.get_current_context().meta["kept"] = _kept(options["store"])
     options |= {"schemes": _split(options["schemes"]), "seeds": _seeds(options["seeds"])}
-    with run_progress(Console(stderr=True)) as progress:
-        result = compare(model, progress=progress, command=shlex.join(["fanin", *sys.argv[1:]]), **options)
+    # What the user's files print must not get into the result.
+    with redirect_stdout(sys.stderr):
+        result = compare(model, command=shlex.join(["fanin", *sys.argv[1:]]), **options)
     if as_json:
         click.echo(result.to_json())
     else:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from fanin.errors import FaninError
+from fanin.errors import FaninError, nearest
+from fanin.sources import first_line, own_line
 
 _COMMANDS = {
     "compare": "Which initialization trains a model best, beyond luck.",
@@ -49,6 +50,19 @@ class _LazyGroup(click.Group):
         ctx.meta["debug"] = "--debug" in args
         return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = click.utils.make_str(args[0])
+        if name not in _COMMANDS:
+            near = f"fanin compare {name}" if ":" in name else nearest(name, _COMMANDS)
+            raise FaninError(
+                f"There is no command {name!r}.",
+                expected=f"one of {', '.join(sorted(_COMMANDS))}",
+                fix=f"did you mean {near}?" if near else "fanin --help",
+            )
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -57,11 +71,26 @@ class _LazyGroup(click.Group):
                 raise
             raise _Fault(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Interrupted. Finished runs are in the store, if one was given.", err=True)
+            click.echo(f"\nInterrupted. {ctx.meta.get('kept', '')}".rstrip(), err=True)
             sys.exit(_INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
+            raise  # click's own affairs; a pipe that was closed is one
+        except Exception as error:
+            if ctx.meta["debug"]:
+                raise
+            raise _Fault(_unforeseen(error)) from error
 
 
-@click.group(cls=_LazyGroup)
+def _unforeseen(error: Exception) -> str:
+    return str(
+        FaninError(
+            f"{type(error).__name__}: {first_line(error)}{own_line(error)}",
+            fix="--debug shows where; if it is fanin's fault, please report it",
+        )
+    )
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fanin")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def main() -> None:
