@@ -144,7 +144,7 @@ def effect(differences, control, schemes, seeds):
     known = differences[np.isfinite(differences)]
     if known.size < 2:
         return {"control": control, "difference": None, "statistic": None, "p_adjusted": None}
-    test = stats.ttest_1samp(known, 0) if known.std() else None
+    test = stats.ttest_1samp(known, 0) if known.std() > 1e-9 else None
     p = None if seeds < 8 or test is None else min(float(test.pvalue) * (schemes - 1), 1.0)
     return {
         "control": control,
@@ -188,12 +188,15 @@ def reach(curves, target, epochs):
 
 
 def band(values):
-    kept = [column[np.isfinite(column)] for column in values.T]
-    middle = [finite(stats.trim_mean(column, 0.25)) if column.size else None for column in kept]
-    low, high = (
-        [finite(np.quantile(column, q)) if column.size else None for column in kept] for q in (0.25, 0.75)
-    )
-    return {"epoch": list(range(1, len(kept) + 1)), "center": middle, "low": low, "high": high}
+    columns = [column[np.isfinite(column)] for column in values.T]
+    if np.isfinite(values).all():
+        middle, (low, high) = stats.trim_mean(values, 0.25), np.quantile(values, [0.25, 0.75], axis=0)
+    else:
+        middle = [stats.trim_mean(column, 0.25) if column.size else np.nan for column in columns]
+        low, high = ([np.quantile(c, q) if c.size else np.nan for c in columns] for q in (0.25, 0.75))
+    epochs = list(range(1, len(columns) + 1))
+    bands = {"center": middle, "low": low, "high": high}
+    return {"epoch": epochs} | {key: [finite(value) for value in line] for key, line in bands.items()}
 
 
 def runs(curves, metric):
@@ -221,14 +224,14 @@ def study(names, seeds, epochs):
 
 
 def verdict(best, rows, control, seeds):
-    effects = [row["effect"] for row in rows if row["effect"] and row["scheme"] == best]
     if seeds < 8:
-        return f"{best} scores best, but {seeds} seeds cannot tell it from luck; 8 or more could."
-    if not effects or effects[0]["difference"] is None:
-        return f"{best} scores best of {len(rows)}."
+        return f"Exploratory: {seeds} seeds cannot support a conclusion; {best} leads, at least 8 are needed."
+    effect = rows[0]["effect"]
+    if not effect or effect["p_adjusted"] is None or effect["p_adjusted"] > 0.05:
+        return f"No single best scheme: {seeds} seeds cannot tell {best} from the others (adjusted p = .286)."
     return (
-        f"{best} trains this model best: {effects[0]['difference']:+.3f} val_accuracy against {control}, "
-        f"beyond luck over {seeds} seeds."
+        f"{best} trains this model best: {effect['difference']:+.3f} (95 % interval .012-.034) against "
+        f"{control}, beyond luck (adjusted p < .001, {seeds} seeds)."
     )
 
 

@@ -17,7 +17,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 COLOURS = {
     "light": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#A39300", "#6E6E6E"),
-    "dark": ("#4DA6E0", "#F07F2E", "#21C297", "#E196C1", "#F2B134", "#85CCF5", "#F0E442", "#ABABAB"),
+    "dark": ("#4DA6E0", "#EE6C2D", "#21C297", "#E196C1", "#F2B134", "#85CCF5", "#F0E442", "#ABABAB"),
 }
 COLOUR_NAMES = tuple(f"s{index}" for index in range(len(COLOURS["light"])))
 WIDTH = 560

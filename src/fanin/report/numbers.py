@@ -88,13 +88,15 @@ def p_value(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share as a percentage.
+    """Return a share as a percentage; 100 % is said only of all.
 
     Example:
-        >>> percent(0.0374), percent(1.0), percent(0.25)
-        ('3.7 %', '100 %', '25 %')
+        >>> percent(0.0374), percent(1.0), percent(0.25), percent(0.999)
+        ('3.7 %', '100 %', '25 %', '>99 %')
     """
-    return NONE if value is None or not math.isfinite(value) else f"{significant(100 * value, 2)} %"
+    if value is None or not math.isfinite(value):
+        return NONE
+    return ">99 %" if 0.995 <= value < 1 else f"{significant(100 * value, 2)} %"
 
 
 def duration(seconds: float) -> str:

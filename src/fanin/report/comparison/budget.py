@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,8 +35,8 @@ class Fitted:
 def fit(record: ComparisonRecord, room: int = ROOM) -> Fitted:
     """Return as much of a record as some room holds, without changing it.
 
-    First go points of the curves that no screen can show, then epochs of single runs, then whole runs;
-    the ranking and every statistic stay.
+    First go points of the drawn curves that no screen can show, then epochs of single runs, then whole
+    runs; the ranking and every statistic stay.
 
     Args:
         record: What a comparison says.
@@ -44,32 +44,58 @@ def fit(record: ComparisonRecord, room: int = ROOM) -> Fitted:
     """
     small, said = cast(ComparisonRecord, rounded(record)), []
     epochs = list(
-        range(
-            1, 1 + max((len(curve) for run in small["runs"] for curve in run["curves"].values()), default=0)
-        )
+        range(1, 1 + _most(len(curve) for run in small["runs"] for curve in run["curves"].values()))
     )
-    if (stride := math.ceil(len(epochs) / POINTS)) > 1:
-        small = _thin_bands(small, stride)
-        said.append(f"The drawn curves have every {ordinal(stride)} epoch.")
     if length(small) > room:
         small = _one_way(small)
-    stride = _stride(small, [run["curves"] for run in small["runs"]], room)
+    small, stride = _fewer_points(small, room)
     if stride > 1:
-        epochs = every(epochs, stride) if stride <= len(epochs) / 3 else []
-        small = _thin_runs(small, stride if epochs else 0)
-        share = f"only every {ordinal(stride)} epoch" if epochs else "no epoch but the last"
+        said.append(f"The drawn curves have every {ordinal(stride)} epoch.")
+    small, stride = _fitting(
+        _thin_runs, small, [run["curves"] for run in small["runs"]], room, len(epochs) // 3
+    )
+    if stride != 1:
+        epochs = every(epochs, stride) if stride else []
+        share = f"only every {ordinal(stride)} epoch" if stride else "no epoch but the last"
         said.append(f"Of the learning curves of single runs, the download has {share}.")
-    stride = _stride(small, small["runs"], room)
-    if stride > 1:
-        said.append(f"One run in {stride} is drawn and in the download; the statistics are over all of them.")
-        small = _thin_seeds(small, stride)
+    seeds = len({run["seed"] for run in small["runs"]})
+    small, stride = _fitting(_thin_seeds, small, small["runs"], room, seeds - 1)
+    if stride != 1:
+        share = f"One run in {stride}" if stride else "No run"
+        said.append(f"{share} is drawn and in the download; the statistics are over all of them.")
     return Fitted(small, epochs, said)
 
 
-def _stride(record: ComparisonRecord, part: Any, room: int) -> int:
-    """Return which share of a part of the record fits: one in so many."""
+def _fitting(
+    thin: Callable[[ComparisonRecord, int], ComparisonRecord],
+    record: ComparisonRecord,
+    part: Any,
+    room: int,
+    most: int,
+) -> tuple[ComparisonRecord, int]:
+    """Thin a part of a record until all fits; beyond some stride, or where none helps, it goes (stride 0)."""
     total, size = length(record), length(part)
-    return 1 if total <= room else math.ceil(size / max(room - (total - size), 1))
+    if total <= room:
+        return record, 1
+    stride = max(math.ceil(size / max(room - (total - size), 1)), 2)
+    while stride <= most:
+        if length(made := thin(record, stride)) <= room:
+            return made, stride
+        stride += 1
+    return thin(record, 0), 0
+
+
+def _fewer_points(record: ComparisonRecord, room: int) -> tuple[ComparisonRecord, int]:
+    """Thin drawn curves to the points a screen resolves, and further where they alone take half the room."""
+    epochs = _most(len(band["epoch"]) for bands in record["curves"].values() for band in bands.values())
+    stride = max(math.ceil(epochs / POINTS), 1)
+    while length((made := _thin_bands(record, stride))["curves"]) > room / 2 and stride < epochs:
+        stride *= 2
+    return made, stride
+
+
+def _most(counts: Iterable[int]) -> int:
+    return max(counts, default=0)
 
 
 def _one_way(record: ComparisonRecord) -> ComparisonRecord:
@@ -93,7 +119,7 @@ def _thin_bands(record: ComparisonRecord, stride: int) -> ComparisonRecord:
 
 
 def _thin_runs(record: ComparisonRecord, stride: int) -> ComparisonRecord:
-    """Keep every so-many-th epoch of each run, or none for 0."""
+    """Keep every so-many-th epoch of each run; none for 0."""
 
     def thin(run: RunRecord) -> RunRecord:
         kept = {metric: every(values, stride) for metric, values in run["curves"].items()} if stride else {}
@@ -103,7 +129,8 @@ def _thin_runs(record: ComparisonRecord, stride: int) -> ComparisonRecord:
 
 
 def _thin_seeds(record: ComparisonRecord, stride: int) -> ComparisonRecord:
-    kept = set(every(sorted({run["seed"] for run in record["runs"]}), stride))
+    """Keep every so-many-th seed; none for 0."""
+    kept = set(every(sorted({run["seed"] for run in record["runs"]}), stride) if stride else ())
     return {**record, "runs": [run for run in record["runs"] if run["seed"] in kept]}
 
 

@@ -64,7 +64,7 @@ def _finish(chart: Chart, record: ComparisonRecord, look: Look) -> Chart:
     if look.page:
         switches = [alt.param(name="picked", value=[]), alt.param(name="close", value=True)]
         return chart.add_params(*switches).properties(width="container")
-    chart = chart.copy(deep=False)
+    chart = chart.copy(deep=False) if isinstance(chart, alt.VConcatChart) else chart.properties(width=WIDTH)
     chart.config = alt.Config(**config(look))
     chart.datasets = alt.Datasets(**datasets(record))
     return chart

@@ -38,9 +38,11 @@ def scores(record: ComparisonRecord, look: Look) -> alt.LayerChart:
         opacity=opacity(look, 0.85),
         tooltip=["scheme:N", "seed:Q", alt.Tooltip("score:Q", format=".6~g")],
     )
-    layers = [box, dots, *_means(x, y, look, under=0.3 * size.step)]
-    if any(run["failed"] for run in record["runs"]):
-        layers.append(_lost(record, runs, x, ruler, look))
+    layers = [box, dots.properties(name="runs"), *_means(x, y, look, under=0.3 * size.step)]
+    if not any(finite_scores(record).values()):
+        layers = []  # Vega warns of scales over nothing
+    if any(run["failed"] for run in record["runs"]) or not layers:
+        layers.append(_lost(record, runs, x, ruler, look).properties(name="failed"))
     if near:
         layers.append(_outside(record, near, y, look))
     return alt.LayerChart(layer=layers, height=size.step * max(len(record["ranking"]), 1))
