@@ -15,7 +15,6 @@ from fanin.experiments.ranking import finite, rows
 from fanin.experiments.samples import Sample, common_goodness
 from fanin.experiments.scores import direction
 from fanin.experiments.statistics.band import band
-from fanin.experiments.statistics.failures import with_worst
 from fanin.experiments.statistics.improvement import improvement
 from fanin.experiments.statistics.power import seeds_to_conclude
 from fanin.experiments.statistics.signflip import max_t
@@ -49,15 +48,14 @@ def as_record(
     goodness = common_goodness(samples)
     if goodness.shape[-1] == 0:
         raise FaninError("No seed was run with every scheme.", fix="run the same command again to go on")
-    whole = with_worst(goodness)
-    tests = max_t(whole)
+    tests = max_t(goodness)
     exploratory = goodness.shape[-1] < seeds_to_conclude(question.alpha)
     target, waits = waiting(samples, question, exploratory=exploratory)
     ranking = rows(samples, question, tests, waits, exploratory=exploratory)
     pairs = _improvements(question.schemes, goodness)
     return {
         "schema": COMPARISON_SCHEMA,
-        "verdict": verdict(question, ranking, whole, tests, pairs),
+        "verdict": verdict(question, ranking, goodness, tests, pairs),
         "exploratory": exploratory,
         "notes": [*notes, *_notes(samples, goodness)],
         "score": {"metric": question.score.metric, "direction": question.score.direction},

@@ -11,7 +11,7 @@ import numpy as np
 from fanin.experiments.question import Question
 from fanin.experiments.samples import Sample
 from fanin.experiments.statistics.aggregate import iqm, iqm_interval
-from fanin.experiments.statistics.failures import enough_finished, failure_interval, with_worst
+from fanin.experiments.statistics.failures import failure_interval
 from fanin.experiments.statistics.power import FEWEST_SEEDS
 from fanin.experiments.statistics.signflip import MaxT
 from fanin.report.schema import Effect, Row, TimeToTarget
@@ -96,11 +96,11 @@ def rows(
 
 def finite(value: float) -> float | None:
     """Return a number as JSON can hold it: a Python float, or None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    return float(value) + 0.0 if math.isfinite(value) else None  # no -0.0
 
 
 def _merit(sample: Sample) -> tuple[float, float, float]:
-    return float(iqm(sample.goodness)), -float(sample.failed.mean()), float(sample.goodness.mean())
+    return float(iqm(sample.goodness)), -float(sample.failed.mean()), float(np.sort(sample.goodness).mean())
 
 
 def _row(
@@ -154,13 +154,11 @@ def _effect(
 
 def _intervals(samples: Sequence[Sample]) -> list[list[float] | None]:
     """Return the interval of each scheme's interquartile mean; schemes with as many runs share resamples."""
-    known = with_worst(np.concatenate([sample.goodness for sample in samples]))
-    parts = np.split(known, np.cumsum([len(sample.runs) for sample in samples])[:-1])
     found: list[list[float] | None] = [None] * len(samples)
-    sizes = {len(part) for part in parts if len(part) >= FEWEST_SEEDS}
+    sizes = {len(sample.runs) for sample in samples if len(sample.runs) >= FEWEST_SEEDS}
     for size in sizes:
-        places = [place for place, part in enumerate(parts) if len(part) == size]
-        ends = iqm_interval(np.stack([parts[place] for place in places]))
+        places = [place for place, sample in enumerate(samples) if len(sample.runs) == size]
+        ends = iqm_interval(np.stack([samples[place].goodness for place in places]))
         for place, pair in zip(places, ends.tolist(), strict=True):
-            found[place] = pair if enough_finished(int(samples[place].failed.sum()), size) else None
+            found[place] = pair if math.isfinite(pair[0]) else None
     return found

@@ -11,6 +11,8 @@ from scipy import stats
 
 RESAMPLES = 4999
 TRIMMED = 0.25
+DIGITS = 12
+"""BCa counts draws that equal the data's own value; rounding errors must not decide which do."""
 
 
 def iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,7 +37,8 @@ def iqm(values: NDArray[np.float64]) -> NDArray[np.float64]:
     References:
         Agarwal et al. (2021), Deep reinforcement learning at the edge of the statistical precipice, sec. 4.
     """
-    return np.asarray(stats.trim_mean(values, TRIMMED, axis=-1))
+    # Sorted, so that the order of seeds does not even change the rounding.
+    return np.asarray(stats.trim_mean(np.sort(values, axis=-1), TRIMMED, axis=-1))
 
 
 def iqm_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> NDArray[np.float64]:
@@ -43,14 +46,15 @@ def iqm_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> ND
 
     The resamples are the same at every call, so the interval depends on the values alone. Where BCa is
     undefined because nothing that counts varies, the percentile interval takes its place; of equal
-    values it is that value.
+    values it is that value. A resample in which a failed run is not trimmed away is worse than any that
+    has a score; where the lower end would be one of these there is no interval.
 
     Args:
-        values: Finite scores, (..., n) with n >= 2.
+        values: Scores, (..., n) with n >= 2; -inf is a failed run.
         confidence: Nominal coverage.
 
     Returns:
-        Lower and upper ends, (..., 2).
+        Lower and upper ends, (..., 2); nan where too many runs failed to tell.
 
     Example:
         >>> import numpy as np
@@ -61,11 +65,38 @@ def iqm_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> ND
         Efron (1987), Better bootstrap confidence intervals, J. Am. Stat. Assoc. 82, eq. 2.3 and 6.6.
     """
     ordered = np.sort(values, axis=-1)
-    draws = ordered @ _resampled_weights(ordered.shape[-1]).T
-    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    with np.errstate(invalid="ignore"):
+        center, size = _center_and_size(ordered)
+        ends = center + size * _ends((ordered - center) / size, confidence)
+    return np.where(np.isfinite(ends).all(axis=-1, keepdims=True), ends, np.nan)
+
+
+def _center_and_size(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the median run's score and the width of the middle half, or of all if that is 0, (..., 1)."""
+    count = ordered.shape[-1]
+    trim = int(TRIMMED * count)
+    alive = np.isfinite(ordered)
+    inner = ordered[..., [count - 1 - trim]] - ordered[..., [trim]]
+    outer = ordered[..., -1:] - ordered.min(axis=-1, keepdims=True, where=alive, initial=np.inf)
+    size = np.where(inner > 0, inner, outer)
+    return ordered[..., [count // 2]], np.where(size > 0, size, 1.0)
+
+
+def _ends(ordered: NDArray[np.float64], confidence: float) -> NDArray[np.float64]:
+    """Return the interval of values of about unit size, not finite where failed runs reach into it."""
+    draws = _draws(ordered)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     percentile = np.moveaxis(np.quantile(draws, tails, axis=-1), 0, -1)
     bca = _bca(ordered, draws, confidence)
-    return np.where(np.isfinite(bca), bca, percentile)
+    return np.where(np.isnan(bca).all(axis=-1, keepdims=True), percentile, bca)
+
+
+def _draws(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the interquartile mean of each resample, (..., RESAMPLES); -inf if a failed run is in it."""
+    weights = _resampled_weights(ordered.shape[-1]).T
+    alive = np.isfinite(ordered)
+    draws = (np.where(alive, ordered, 0.0) @ weights).round(DIGITS)
+    return np.where((~alive).astype(float) @ weights > 0, -np.inf, draws)
 
 
 def _resampled_weights(count: int) -> NDArray[np.float64]:
@@ -107,4 +138,4 @@ def _middle_mean(ordered: NDArray[np.float64], axis: int = -1) -> NDArray[np.flo
     # scipy asks for the data's own value and for those with one left out, all of them sorted.
     count = ordered.shape[-1]
     trim = int(TRIMMED * count)
-    return ordered[..., trim : count - trim].mean(axis=axis)
+    return ordered[..., trim : count - trim].mean(axis=axis).round(DIGITS)

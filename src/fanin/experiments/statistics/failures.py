@@ -48,36 +48,31 @@ def failure_interval(count: int, runs: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
-def with_worst(goodness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return scores in which a failed run has the worst score of all runs that did not fail.
+def paired_differences(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much better one scheme's run is than another's under each seed.
 
-    This is what the paired test is given. The stand-in is found without regard to who got which score,
-    so runs of schemes that are alike can still change places, and the test keeps its error rate.
+    A failed run has the worst score of all runs of these two schemes that did not fail, or a score worse
+    than that if those are all equal; two failed runs are equal. The stand-in is found without regard to
+    who got which score, so runs of two schemes that are alike can still change places, and a test keeps
+    its error rate. No third scheme has a say in it: one that ends at a loss of 500 hides nothing.
 
     Args:
-        goodness: (schemes, seeds), larger is better; -inf is a failed run.
+        first: Scores, (..., seeds), larger is better; -inf is a failed run.
+        second: Scores under the same seeds, (..., seeds).
 
     Returns:
-        Finite scores; 0 where every run failed.
+        Finite differences, (..., seeds).
 
     Example:
         >>> import numpy as np
-        >>> with_worst(np.array([[0.9, -np.inf], [0.8, 0.7]])).tolist()
-        [[0.9, 0.7], [0.8, 0.7]]
+        >>> paired_differences(np.array([3.0, -np.inf, 4.0]), np.array([2.0, 2.0, -np.inf])).tolist()
+        [1.0, 0.0, 2.0]
     """
-    alive = np.isfinite(goodness)
-    worst = goodness[alive].min() if alive.any() else 0.0
-    return np.where(alive, goodness, worst)
-
-
-def enough_finished(count: int, runs: int, *, confidence: float = 0.95) -> bool:
-    """Return whether the interval of the interquartile mean can be told without knowing a failed run's score.
-
-    It cannot where so many failed that their stand-in would be in the middle half of more resamples than
-    the interval leaves out at its worse end.
-
-    Example:
-        >>> enough_finished(0, 8), enough_finished(2, 20), enough_finished(4, 20)
-        (True, True, False)
-    """
-    return bool(stats.binom.sf(runs // 4, runs, count / runs) <= (1 - confidence) / 2)
+    both = np.stack([first, second])
+    alive = np.isfinite(both)
+    worst = both.min(axis=(0, -1), where=alive, initial=np.inf)
+    worst = np.where(np.isfinite(worst), worst, 0.0)
+    equal = both.max(axis=(0, -1), where=alive, initial=-np.inf) <= worst
+    worst = np.where(equal, worst - np.abs(worst) - 1, worst)
+    finite = np.where(alive, both, worst[..., None])
+    return finite[0] - finite[1]

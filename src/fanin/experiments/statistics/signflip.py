@@ -7,8 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin.experiments.statistics.failures import paired_differences
+
 FLIPS = 9999
 """Random sign patterns where there are too many to try all."""
+
+ROUNDING = 1e-9
+"""Statistics as close as this are equal: rounding must not say who leads, or which pattern counts."""
 
 
 class MaxT(NamedTuple):
@@ -26,7 +31,7 @@ class MaxT(NamedTuple):
     p_adjusted: NDArray[np.float64]
 
 
-def max_t(goodness: NDArray[np.float64]) -> MaxT:
+def max_t(goodness: NDArray[np.float64], *, flips: int = FLIPS) -> MaxT:
     r"""Test every scheme against every other as its control, paired by seed.
 
     With d_i the differences of a from b over n seeds, t = mean(d) sqrt(n) / sd(d). If a and b are alike,
@@ -41,8 +46,13 @@ def max_t(goodness: NDArray[np.float64]) -> MaxT:
     (1 + count) / (1 + 9,999). Every statistic is studentized by itself: one scheme that scatters
     wildly does not hide the others.
 
+    What is tested is that two schemes are alike, or differ by noise that is as often up as down. Two
+    schemes with the same mean of which one alone is skewed are not alike, and may be told apart.
+
     Args:
-        goodness: Finite scores, (..., schemes, seeds), larger is better.
+        goodness: Scores, (..., schemes, seeds), larger is better; -inf is a failed run, which counts as
+            in `paired_differences`.
+        flips: Random sign patterns where there are more to try.
 
     Returns:
         (..., schemes, schemes) arrays; p is 1 on the diagonal.
@@ -59,18 +69,19 @@ def max_t(goodness: NDArray[np.float64]) -> MaxT:
     """
     schemes, seeds = goodness.shape[-2:]
     first, second = np.triu_indices(schemes, 1)
-    differences = goodness[..., first, :] - goodness[..., second, :]
+    differences = paired_differences(goodness[..., first, :], goodness[..., second, :])
     observed = _normalized(differences)
-    flipped = _flipped(observed, seeds)
+    flipped = _flipped(observed, _patterns(seeds, flips))
     pairs = np.zeros((schemes, schemes), dtype=int)
     pairs[first, second] = pairs[second, first] = np.arange(len(first))
-    correlation = _square(observed.sum(axis=-1), first, second, schemes)
+    total = observed.sum(axis=-1)
+    correlation = _square(np.where(np.abs(total) > ROUNDING, total, 0.0), first, second, schemes)
     p = np.ones_like(correlation)
     for control in range(schemes):
         others = np.delete(np.arange(schemes), control)
         largest = flipped[..., pairs[others, control], :].max(axis=-2) if len(others) else np.empty(0)
         for other in others:
-            reached = np.abs(correlation[..., other, control, None]) - 1e-9
+            reached = np.abs(correlation[..., other, control, None]) - ROUNDING
             p[..., other, control] = (largest >= reached).mean(axis=-1)
     return MaxT(_square(differences.mean(axis=-1), first, second, schemes), _student(correlation, seeds), p)
 
@@ -87,24 +98,24 @@ def _normalized(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(scaled, norms, out=np.zeros_like(scaled), where=norms > 0)
 
 
-def _flipped(normalized: NDArray[np.float64], seeds: int) -> NDArray[np.float64]:
+def _flipped(normalized: NDArray[np.float64], patterns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return |r| of each pair under each pattern of signs, (..., pairs, patterns)."""
     total = normalized.sum(axis=-1, keepdims=True)
     # A pattern with signs 1 - 2 b, b in {0, 1}, sums to the total minus twice what b picks.
-    blocks = [np.abs(total - 2 * (normalized @ picked.T)) for picked in _patterns(seeds)]
+    blocks = [np.abs(total - 2 * (normalized @ picked.T)) for picked in patterns]
     return np.concatenate(blocks, axis=-1)
 
 
-def _patterns(seeds: int) -> list[NDArray[np.float64]]:
+def _patterns(seeds: int, flips: int) -> list[NDArray[np.float64]]:
     """Return which signs to flip, (patterns, seeds) zeros and ones in blocks; none flipped comes first."""
-    if 2 ** (seeds - 1) <= FLIPS + 1:
+    if 2 ** (seeds - 1) <= flips + 1:
         # The first seed keeps its sign: a pattern and its opposite have the same |r|.
         bits = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds)[::-1] & 1
         return [bits.astype(np.float64)]
     rng = np.random.default_rng(0)
-    drawn = rng.integers(0, 256, (FLIPS, -(-seeds // 8)), dtype=np.uint8)
+    drawn = rng.integers(0, 256, (flips, -(-seeds // 8)), dtype=np.uint8)
     bits = np.unpackbits(drawn, axis=1, count=seeds)
-    return [np.zeros((1, seeds)), *(bits[i : i + 1000].astype(np.float64) for i in range(0, FLIPS, 1000))]
+    return [np.zeros((1, seeds)), *(bits[i : i + 1000].astype(np.float64) for i in range(0, flips, 1000))]
 
 
 def _square(

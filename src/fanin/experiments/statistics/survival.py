@@ -57,6 +57,9 @@ def times_to(good_enough: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Times
 def kaplan_meier(times: Times) -> NDArray[np.float64]:
     """Return the Kaplan-Meier estimate of the share of runs that have reached the target, epochs 0 to last.
 
+    No run is censored before the last epoch, so the product of the shares still waiting is one share,
+    and is counted: a product would be rounded, and miss a half by a hair.
+
     Example:
         >>> import numpy as np
         >>> kaplan_meier(Times(np.array([1, 2, 3, 3]), np.array([True, True, False, False]), 3)).tolist()
@@ -65,7 +68,8 @@ def kaplan_meier(times: Times) -> NDArray[np.float64]:
     References:
         Kaplan and Meier (1958), Nonparametric estimation from incomplete observations, JASA 53.
     """
-    return np.asarray(stats.ecdf(times.censored()).cdf.evaluate(np.arange(times.last + 1)), dtype=float)
+    waited = np.where(times.reached, times.epoch, np.inf)
+    return (waited <= np.arange(times.last + 1)[:, None]).mean(axis=1)
 
 
 def reach_interval(times: Times) -> NDArray[np.float64]:
