@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fanin.experiments.question import Question
+from fanin.experiments.statistics.failures import paired_differences
 from fanin.experiments.statistics.power import seeds_to_conclude, seeds_to_tell
 from fanin.experiments.statistics.signflip import MaxT
-from fanin.report.numbers import decimals_for, fixed, p_value, percent
+from fanin.report.numbers import decimals_for, fixed, interval, p_value, percent
 from fanin.report.schema import Improvement, Row
 
 
@@ -51,18 +52,21 @@ def verdict(
     Args:
         question: What was asked.
         ranking: Rows, best first.
-        goodness: Finite scores under common seeds, larger is better, (schemes, seeds) in the question's
-            order.
+        goodness: Scores under common seeds, larger is better, (schemes, seeds) in the question's order;
+            -inf is a failed run.
         tests: Tests of every scheme against every other, in the question's order.
         improvement: Probabilities of improvement.
     """
     best, seeds = ranking[0], goodness.shape[-1]
     if best["failures"]["count"] == best["runs"]:
-        return f"No scheme trains this model: all {sum(row['runs'] for row in ranking)} runs failed."
+        runs = sum(row["runs"] for row in ranking)
+        return f"No scheme trains this model: {f'all {runs} runs' if runs > 1 else 'its one run'} failed."
     if best["iqm"] is None:
         return "No scheme trains this model reliably: more than a quarter of the runs of each failed."
     if len(ranking) == 1:
-        return f"{_level(question, best)} over {_seeds(seeds)}; there is nothing to compare it with."
+        return (
+            f"{_level(question, best)} over {_seeds(seeds)}; there is nothing to compare it with.{_but(best)}"
+        )
     leader = question.schemes.index(best["scheme"])
     if seeds < seeds_to_conclude(question.alpha):
         return _exploratory(question, ranking, goodness, leader)
@@ -92,18 +96,17 @@ def _winner(
 
 def _undecided(question: Question, goodness: NDArray[np.float64], tests: MaxT, left: Sequence[int]) -> str:
     leader, rival = left[0], left[1]
-    schemes, seeds = goodness.shape
-    names = _listed([question.schemes[place] for place in left])
-    head = (
-        "No scheme is better than the others beyond luck" if len(left) == schemes else "No single best scheme"
-    )
+    name, others = question.schemes[leader], _listed([question.schemes[place] for place in left[1:]])
+    seeds = goodness.shape[-1]
     if tests.statistic[leader, rival] < 0:
-        why = f"{question.schemes[leader]} leads by interquartile mean, {question.schemes[rival]} by mean"
-    else:
-        count = _estimate(question, goodness, leader, rival)
-        more = f"; about {count:,} seeds might" if count and count > seeds else ""
-        why = f"{_p(tests.p_adjusted[leader, rival])}{more}"
-    return f"{head}: {_seeds(seeds)} cannot tell {names} apart ({why})."
+        return (
+            f"No single best scheme over {_seeds(seeds)}: {name} leads by interquartile mean, "
+            f"{question.schemes[rival]} by mean."
+        )
+    count = _estimate(question, goodness, leader, rival)
+    more = f"; about {count:,} seeds might" if count and count > seeds else ""
+    p = _p(tests.p_adjusted[leader, rival])
+    return f"No single best scheme: {_seeds(seeds)} cannot tell {name} from {others} ({p}{more})."
 
 
 def _exploratory(
@@ -120,7 +123,7 @@ def _exploratory(
 
 
 def _estimate(question: Question, goodness: NDArray[np.float64], leader: int, rival: int) -> int | None:
-    differences = goodness[leader] - goodness[rival]
+    differences = paired_differences(goodness[leader], goodness[rival])
     count = seeds_to_tell(differences, comparisons=len(goodness) - 1, alpha=question.alpha)
     # Two digits are more than an estimate of this kind has.
     return count if count is None or count < 100 else round(count, 2 - len(str(count)))
@@ -129,7 +132,7 @@ def _estimate(question: Question, goodness: NDArray[np.float64], leader: int, ri
 def _level(question: Question, row: Row, *, name: bool = True) -> str:
     bounds = row["interval"]
     decimals = decimals_for([(bounds[1] - bounds[0]) / 2] if bounds else [row["sd"]], [row["iqm"]])
-    within = f" (95 % interval {fixed(bounds[0], decimals)}–{fixed(bounds[1], decimals)})" if bounds else ""
+    within = f" (95 % interval {interval(bounds, decimals)})" if bounds else ""
     who = f"{row['scheme']} reaches " if name else ""
     return f"{who}{question.score.metric} {fixed(row['iqm'], decimals)}{within}"
 
@@ -149,6 +152,6 @@ def _seeds(count: int) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    if len(names) > 3:
-        names = [*names[:2], f"{len(names) - 2} others"]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) > 2:
+        names = [names[0], f"{len(names) - 1} others"]
+    return " and ".join(names)
