@@ -1,6 +1,13 @@
+import collections
+import dataclasses
+import datetime
+import functools
+import pathlib
 import sys
 import textwrap
+import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -103,3 +110,85 @@ def test_recursion_ends():
     loop.append(loop)
     assert fingerprint(even) != fingerprint(odd)
     assert fingerprint(loop)
+
+
+class Config:
+    def __init__(self, width):
+        self.width = width
+
+    def build(self, initializer):
+        return self.width
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    width: int
+
+
+class Scaled(keras.initializers.Initializer):
+    """As users write them: without get_config."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, shape, dtype=None):
+        return self.scale * keras.ops.ones(shape, dtype)
+
+
+PAIRS = [
+    lambda n: functools.partial(max, n),
+    lambda n: functools.partial(max, default=n),
+    lambda n: Config(n).build,
+    lambda n: [Config(1), Config(n)],  # each is held by nobody else while it is hashed
+    lambda n: Slotted(n),
+    lambda n: pathlib.Path(f"weights-{n}.npy"),
+    lambda n: datetime.timedelta(days=n),
+    lambda n: np.random.default_rng(n),
+    lambda n: collections.deque([n]),
+    lambda n: collections.OrderedDict(a=n),
+    lambda n: Scaled(n),
+    lambda n: keras.losses.Huber(float(n)),  # whose get_config has no delta
+    lambda n: keras.losses.BinaryCrossentropy(label_smoothing=n / 10),
+    lambda n: keras.optimizers.SGD(n / 10),
+    lambda n: keras.initializers.RandomNormal(stddev=n),
+    lambda n: keras.metrics.BinaryAccuracy(name="a", threshold=n / 10),
+    lambda n: derived(n),
+    lambda n: types.new_class(f"Made{n}"),
+]
+
+
+def derived(n):
+    class Base:
+        def build(self):
+            return n
+
+    class Derived(Base):
+        pass
+
+    return Derived
+
+
+@pytest.mark.parametrize("make", PAIRS)
+def test_what_an_object_holds_counts_and_nothing_else(make):
+    assert fingerprint(make(2)) != fingerprint(make(3))
+    assert fingerprint(make(2)) == fingerprint(make(2))
+
+
+IMPORTS = """
+    def create(initializer):
+        import helpers_of_builders
+        return helpers_of_builders.make(initializer)
+"""
+
+
+def test_what_the_builder_imports_when_it_is_called_counts(tmp_path):
+    found = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "deeper_helpers.py").write_text(f"def make(i):\n    return {number}\n")
+        (folder / "helpers_of_builders.py").write_text("from deeper_helpers import make\n")
+        found.append(fingerprint(module(folder, IMPORTS)("create")))
+        for name in ("deeper_helpers", "helpers_of_builders"):
+            sys.modules.pop(name, None)
+    assert found[0] != found[1]

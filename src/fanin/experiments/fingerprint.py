@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -84,13 +85,38 @@ def _object(thing: Any, seen: Seen) -> Iterator[str]:
 def _state(thing: Any) -> Any:
     """Return what an object holds: by its configuration, or else as pickling sees it."""
     if callable(getattr(thing, "get_config", None)):
-        return thing.get_config()
+        return [configuration(thing), _unsaid(thing)]
     try:
         reduced = thing.__reduce_ex__(4)
     except Exception:  # an open file, a lock
         return getattr(thing, "__dict__", {})
     # The first says how to make it, which its type tells; iterators give the items of containers.
     return reduced if isinstance(reduced, str) else [_listed(part) for part in reduced[1:]]
+
+
+_NUMBERED = re.compile(r"_\d+$")
+
+
+def configuration(thing: Any) -> dict[str, Any]:
+    """Return an object's own configuration, without the count of its like made before in this process."""
+    config = dict(thing.get_config())
+    # A metric's name is what its curve is called, so it counts as it is.
+    if isinstance(config.get("name"), str) and not hasattr(thing, "update_state"):
+        config["name"] = _NUMBERED.sub("", config["name"])
+    return config
+
+
+def _unsaid(thing: Any) -> dict[str, Any]:
+    """Return the attributes that a configuration may leave out.
+
+    A get_config that was inherited knows nothing of what a subclass adds. Losses have no other state,
+    and Keras' own Huber leaves its delta out.
+    """
+    own = {key: value for key, value in vars(thing).items() if key != "name"}
+    inherited = "get_config" not in vars(type(thing))
+    if hasattr(thing, "update_state"):  # a metric, whose other attributes change as it counts
+        return {key: value for key, value in own.items() if inherited and isinstance(value, _PLAIN)}
+    return own if inherited or hasattr(thing, "reduction") else {}
 
 
 def _listed(part: Any) -> Any:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from fanin.experiments.data import data_sha256
-from fanin.experiments.fingerprint import fingerprint
+from fanin.experiments.fingerprint import configuration, fingerprint
 from fanin.frameworks.training import Choice, Data, Factory, Recipe, Run
 
 
@@ -92,8 +92,8 @@ def describe(item: Any) -> Any:
     if callable(getattr(item, "get_config", None)):
         return {
             "class": type(item).__name__,
-            "config": describe(item.get_config()),
-            "code": fingerprint(type(item)),
+            "config": describe(configuration(item)),
+            "code": fingerprint(item),
         }
     name = getattr(item, "__qualname__", type(item).__qualname__)
     return {"name": name, "code": fingerprint(item)}

@@ -15,7 +15,7 @@ _METRICS = ("accuracy", "acc", "crossentropy", "ce")
 def known_name(kind: str, item: Any) -> Any:
     """Return an optimizer, a loss or a metric, ready to compile a model with.
 
-    Objects carry state, so each model gets a copy of its own; names are left to Keras.
+    Optimizers and metrics carry state, so each model gets a copy of its own; names are left to Keras.
 
     Args:
         kind: "optimizer", "loss" or "metric".
@@ -30,7 +30,8 @@ def known_name(kind: str, item: Any) -> Any:
     """
     module = {"optimizer": keras.optimizers, "loss": keras.losses, "metric": keras.metrics}[kind]
     if not isinstance(item, str):
-        return module.deserialize(module.serialize(item)) if hasattr(item, "get_config") else item
+        stateful = kind != "loss" and hasattr(item, "get_config")
+        return module.deserialize(module.serialize(item)) if stateful else item
     if kind == "metric" and item in _METRICS:
         return item
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import keras
@@ -35,7 +36,10 @@ def _keras_knows(name: str) -> bool:
 
 
 def _fresh(initializer: Any) -> Any:
-    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+    """Return a copy of an initializer; a class of the user's need not say how to make it again."""
+    if type(initializer).__module__.startswith("keras."):
+        return initializer.clone()
+    return copy.copy(initializer)
 
 
 def replacements(choice: Choice, built: Built) -> dict[str, Any]:
