@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from fanin.sources import first_line, own_line
 
@@ -31,6 +33,10 @@ class FaninError(Exception):
         self.what = what
         self.expected = expected
         self.fix = fix
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As it was called: errors cross from worker processes.
+        return partial(FaninError, expected=self.expected, fix=self.fix), (self.what,)
 
     def __str__(self) -> str:
         parts = [self.what]

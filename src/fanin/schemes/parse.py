@@ -54,10 +54,11 @@ def _parsed(text: str) -> tuple[str, list[Any], dict[str, Any]]:
         if isinstance(tree, ast.Name):
             return tree.id, [], {}
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-            keywords = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
-            if len(keywords) < len(tree.keywords):
-                raise ValueError("an argument is given twice")
-            return tree.func.id, [ast.literal_eval(value) for value in tree.args], keywords
+            keywords = {word.arg: ast.literal_eval(word.value) for word in tree.keywords}
+            if len(keywords) < len(tree.keywords) or None in keywords:
+                raise ValueError("an argument is given twice, or by **")
+            positional = [ast.literal_eval(value) for value in tree.args]
+            return tree.func.id, positional, {str(key): value for key, value in keywords.items()}
     except (SyntaxError, ValueError):
         pass
     raise FaninError(f"The scheme {text!r} cannot be read.", expected="a name, or name(argument=number)")
