@@ -93,7 +93,7 @@ def test_a_page_holds_the_record(first_page):
 
 
 def test_what_the_page_leaves_out_is_said():
-    shown = Elements(html.render(records.comparison(4, 400, epochs=40))).text
+    shown = Elements(html.render(records.comparison(4, 200, epochs=40))).text
     assert "Of the learning curves of single runs, the download has only every" in shown
 
 

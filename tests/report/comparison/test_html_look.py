@@ -7,7 +7,7 @@ import pytest
 import records
 from fanin.report.comparison import html
 
-FIRST = records.comparison(4, 60, diverging={"he_normal": 0.25})
+FIRST = records.comparison(4, 40, diverging={"he_normal": 0.25})
 
 # Colours of every visible text with what lies behind it, but for the matrix (see test_look).
 COLOURS = """() => {
@@ -50,6 +50,13 @@ def content():
     return html.render(FIRST)
 
 
+@pytest.fixture(scope="module")
+def page(visit, content):
+    """Return a page that several tests look at."""
+    with visit(content) as page:
+        yield page
+
+
 def luminance(colour):
     linear = [c / 12.92 if (c := byte / 255) <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for byte in colour]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
@@ -61,10 +68,10 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_legible_in_both_colour_schemes(visit, content, scheme):
-    with visit(content, color_scheme=scheme) as page:
-        colours = page.evaluate(COLOURS)
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+def test_text_is_legible_in_both_colour_schemes(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    colours = page.evaluate(COLOURS)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 26)"}[scheme]
     assert len(colours) > 100
     assert [text for text, ink, behind in colours if contrast(ink, behind) < 4.5] == []
@@ -97,13 +104,12 @@ def test_no_width_between_makes_the_page_scroll_sideways(visit):
             assert table["x"] + table["width"] <= width, "nor the table in the page"
 
 
-def test_each_chart_has_its_marks_and_each_run_its_dot(visit, content):
-    with visit(content) as page:
-        for chart in page.locator("[data-chart]").all():
-            marks = chart.locator("svg g[class*='role-mark'] > path")
-            assert marks.count() >= 4, chart.get_attribute("data-chart")
-        dots = page.locator("[data-chart=scores] svg g.runs_marks > path")
-        places = dots.evaluate_all("(dots) => dots.map((dot) => dot.getAttribute('transform'))")
+def test_each_chart_has_its_marks_and_each_run_its_dot(page):
+    for chart in page.locator("[data-chart]").all():
+        marks = chart.locator("svg g[class*='role-mark'] > path")
+        assert marks.count() >= 4, chart.get_attribute("data-chart")
+    dots = page.locator("[data-chart=scores] svg g.runs_marks > path")
+    places = dots.evaluate_all("(dots) => dots.map((dot) => dot.getAttribute('transform'))")
     assert len(places) == len(set(places)) == sum(not run["failed"] for run in FIRST["runs"])
 
 
@@ -132,8 +138,24 @@ def test_it_prints_on_white_with_all_sections_open(visit, content):
     assert pdf.count(b"/Type /Page\n") >= 2
 
 
+def spread_out():
+    """Return a record whose scores and curves go over a thousandfold."""
+    record = records.comparison(2, 9, metric="val_loss", target=None)
+    for place, run in enumerate(record["runs"]):
+        run["score"] *= 10.0 ** -(place % 4)
+    for bands in record["curves"].values():
+        bands["val_loss"]["low"][-1] *= 1e-4
+    return record
+
+
 @pytest.mark.parametrize(
-    "record", [records.empty(), records.comparison(1, 1, epochs=1, target=None), records.comparison(30, 2)]
+    "record",
+    [
+        pytest.param(records.empty(), id="empty"),
+        pytest.param(records.comparison(1, 1, epochs=1, target=None), id="one"),
+        pytest.param(records.comparison(30, 2), id="thirty"),
+        pytest.param(spread_out(), id="logarithmic"),
+    ],
 )
 def test_little_and_much_are_drawn_all_the_same(visit, record):
     with visit(html.render(record), width=390) as page:

@@ -20,6 +20,13 @@ def content():
     return html.render(FIRST)
 
 
+@pytest.fixture(scope="module")
+def page(visit, content):
+    """Return a page that several tests use; each leaves it as it was."""
+    with visit(content, color_scheme="light") as page:
+        yield page
+
+
 def faded(page, chart="scores", marks="runs_marks"):
     """Return how many dots are faded."""
     dots = page.locator(f"[data-chart={chart}] svg g.{marks} > path")
@@ -28,41 +35,39 @@ def faded(page, chart="scores", marks="runs_marks"):
 
 def settled(page, count, look):
     page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => done(true)))")
-    for _ in range(50):
+    for _ in range(250):
         if look(page) == count:
             return
         page.wait_for_timeout(20)
     assert look(page) == count
 
 
-def test_the_legend_brings_schemes_out_in_every_panel(visit, content):
-    with visit(content) as page:
-        chips, clear = page.locator("[data-scheme]"), page.locator("#clear")
-        assert chips.count() == 4
-        assert faded(page) == 0
-        assert clear.is_hidden()
-        chips.nth(2).click()
-        assert chips.nth(2).get_attribute("aria-pressed") == "true"
-        settled(page, 30 + 30 + 24, faded)
-        settled(page, 3, lambda page: faded(page, "curves-0", "layer_1_marks"))
-        chips.nth(1).click()
-        settled(page, 30 + 24, faded)
-        clear.click()
-        settled(page, 0, faded)
-        assert page.locator("[data-scheme][aria-pressed=true]").count() == 0
+def test_the_legend_brings_schemes_out_in_every_panel(page):
+    chips, clear = page.locator("[data-scheme]"), page.locator("#clear")
+    assert chips.count() == 4
+    assert faded(page) == 0
+    assert clear.is_hidden()
+    chips.nth(2).click()
+    assert chips.nth(2).get_attribute("aria-pressed") == "true"
+    settled(page, 30 + 30 + 24, faded)
+    settled(page, 3, lambda page: faded(page, "curves-0", "layer_1_marks"))
+    chips.nth(1).click()
+    settled(page, 30 + 24, faded)
+    clear.click()
+    settled(page, 0, faded)
+    assert page.locator("[data-scheme][aria-pressed=true]").count() == 0
 
 
-def test_the_close_up_gives_way_to_the_whole_range(visit, content):
-    with visit(content) as page:
-        scores, switch = page.locator("[data-chart=scores]"), page.locator("#close-up")
-        near = scores.locator("svg .role-axis-label text").all_text_contents()
-        assert "← 0.505" in scores.inner_text()
-        switch.uncheck()
-        settled(page, False, lambda page: "← 0.505" in scores.inner_text())
-        far = scores.locator("svg .role-axis-label text").all_text_contents()
-        assert min(far) < min(near), (near, far)
-        switch.check()
-        settled(page, True, lambda page: "← 0.505" in scores.inner_text())
+def test_the_close_up_gives_way_to_the_whole_range(page):
+    scores, switch = page.locator("[data-chart=scores]"), page.locator("#close-up")
+    near = scores.locator("svg .role-axis-label text").all_text_contents()
+    assert "← 0.505" in scores.inner_text()
+    switch.uncheck()
+    settled(page, False, lambda page: "← 0.505" in scores.inner_text())
+    far = scores.locator("svg .role-axis-label text").all_text_contents()
+    assert min(far) < min(near), (near, far)
+    switch.check()
+    settled(page, True, lambda page: "← 0.505" in scores.inner_text())
 
 
 def test_the_button_turns_light_to_dark_and_back(visit, content):
@@ -89,12 +94,10 @@ def downloaded(page, name):
     return Path(download.value.path()).read_bytes().decode()
 
 
-def test_the_downloads_hold_the_record(visit, content):
+def test_the_downloads_hold_the_record(page):
     record = rounded(FIRST)
-    with visit(content) as page:
-        everything, runs, curves = (
-            downloaded(page, name) for name in ("comparison.json", "runs.csv", "curves.csv")
-        )
+    names = ("comparison.json", "runs.csv", "curves.csv")
+    everything, runs, curves = (downloaded(page, name) for name in names)
     assert json.loads(everything) == record
     rows = list(csv.DictReader(runs.splitlines(keepends=True)))
     assert len(rows) == len(record["runs"])

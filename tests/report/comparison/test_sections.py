@@ -1,7 +1,14 @@
+from functools import cache
+
 import records
 from fanin.report.comparison.sections import sections
 
 FIRST = records.comparison(4, 20)
+
+
+@cache
+def first():
+    return by_name(FIRST)
 
 
 def by_name(record):
@@ -10,8 +17,8 @@ def by_name(record):
 
 def test_the_page_has_every_panel_in_order():
     names = ["scores", "curves", "improvement", "time-to-target", "failures"]
-    assert [section.name for section in sections(FIRST)] == names
-    panels = [panel.name for section in sections(FIRST) for panel in section.panels]
+    assert list(first()) == names
+    panels = [panel.name for section in first().values() for panel in section.panels]
     assert len(set(panels)) == len(panels) == 8
 
 
@@ -21,7 +28,7 @@ def test_sections_without_data_are_left_out():
 
 
 def test_the_curves_of_the_score_come_first_and_test_data_before_training_data():
-    titles = [panel.title for panel in by_name(FIRST)["curves"].panels]
+    titles = [panel.title for panel in first()["curves"].panels]
     assert titles == ["val_accuracy", "val_loss", "accuracy", "loss"]
 
 
@@ -35,15 +42,15 @@ def test_captions_say_what_is_there_to_see():
     failing = by_name(records.comparison(4, 20, diverging={"he_normal": 0.5}))
     assert "A cross is a run that failed." in failing["scores"].caption
     assert failing["failures"].caption.startswith("10 of 80 runs diverged")
-    assert "cross" not in by_name(FIRST)["scores"].caption
-    assert by_name(FIRST)["failures"].caption.startswith(
+    assert "cross" not in first()["scores"].caption
+    assert first()["failures"].caption.startswith(
         "No run diverged; the data still allow a rate of up to 16 %"
     )
-    assert "val_loss ≤ 0.3" in by_name(FIRST)["time-to-target"].caption
+    assert "val_loss ≤ 0.3" in first()["time-to-target"].caption
 
 
 def test_the_switch_is_there_when_there_is_a_close_up():
-    assert by_name(FIRST)["scores"].close_up
+    assert first()["scores"].close_up
     assert not by_name(records.comparison(["he_normal", "glorot_normal"], 20))["scores"].close_up
 
 
@@ -53,7 +60,7 @@ def test_with_many_schemes_bands_wait_until_they_are_asked_for():
 
 
 def test_the_table_of_times_tells_a_test_from_none():
-    assert by_name(FIRST)["time-to-target"].table["heads"][-1] == "Log-rank p"
+    assert first()["time-to-target"].table["heads"][-1] == "Log-rank p"
     few = by_name(records.comparison(4, 3))["time-to-target"].table
     assert few["heads"] == ["Scheme", "Reached", "Median"]
     assert all(len(row) == 3 for row in few["rows"])

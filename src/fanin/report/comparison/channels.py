@@ -60,6 +60,11 @@ def tick_format(kind: str, values: Iterable[float | None]) -> Any:
     return "~e" if top >= 1e6 or 0 < top < 1e-3 else alt.Undefined
 
 
+def unzeroed(kind: str) -> Any:
+    """Return the `zero` of a scale that need not start there; Vega warns where it cannot."""
+    return alt.Undefined if kind == "log" else False
+
+
 def also(channel: Channel, field: str) -> Channel:
     """Return a channel for another field on the same axis."""
     other = channel.copy()

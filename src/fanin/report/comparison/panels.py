@@ -6,7 +6,16 @@ from typing import Any
 
 import altair as alt
 
-from fanin.report.comparison.channels import also, colour, dashes, opacity, ranked, rows, tick_format
+from fanin.report.comparison.channels import (
+    also,
+    colour,
+    dashes,
+    opacity,
+    ranked,
+    rows,
+    tick_format,
+    unzeroed,
+)
 from fanin.report.comparison.scales import curve_axis, curve_values, ends
 from fanin.report.look import Look
 from fanin.report.schema import ComparisonRecord
@@ -39,7 +48,7 @@ def _levels(record: ComparisonRecord, metric: str) -> alt.Y:
     target = record["time_to_target"]
     if target and target["metric"] == metric:
         values.append(target["value"])
-    scale = alt.Scale(type=kind, zero=False)
+    scale = alt.Scale(type=kind, zero=unzeroed(kind))
     if len(set(values)) == 1:
         scale.domain = list(ends(values))
     return alt.Y("center:Q", title=None, scale=scale).axis(format=tick_format(kind, values), tickCount=5)

@@ -8,6 +8,8 @@ from typing import Literal
 
 import altair as alt
 
+from fanin.report.comparison.channels import unzeroed
+
 
 @dataclass(frozen=True)
 class Ruler:
@@ -61,4 +63,5 @@ class Ruler:
     def scale(self) -> alt.Scale:
         """Return the scale from end to end."""
         ends = [alt.ExprRef(self.score(end)) for end in (self.start, self.stop)]
-        return alt.Scale(type=self.kind, nice=False, zero=False, domainMin=ends[0], domainMax=ends[1])
+        zero = unzeroed(self.kind)
+        return alt.Scale(type=self.kind, nice=False, zero=zero, domainMin=ends[0], domainMax=ends[1])
