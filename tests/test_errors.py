@@ -26,7 +26,7 @@ def test_a_missing_extra_is_one_pip_command_away():
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("he_norml", "he_normal or normal"),
+        ("he_norml", "he_normal or he_uniform"),
         ("normal", "normal or he_normal"),
         ("zeroes", "zeros"),
         ("xyz", ""),

@@ -1,0 +1,77 @@
+"""The JSON of a comparison is what docs/json.md and the types of `fanin.report.schema` say."""
+
+import json
+import re
+import types
+import typing
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from commands import invoke
+from fanin.report.schema import COMPARISON_SCHEMA, ComparisonRecord, Row
+
+PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def schema_of(kind):
+    """Return the JSON Schema of a type; a TypedDict has all of its fields and no others."""
+    if kind is typing.Any:
+        return {}
+    if kind in PLAIN:
+        return {"type": PLAIN[kind]}
+    if typing.is_typeddict(kind):
+        fields = {name: schema_of(inner) for name, inner in typing.get_type_hints(kind).items()}
+        closed = {"additionalProperties": False, "required": list(fields)}
+        return {"type": "object", "properties": fields, **closed}
+    inner = [schema_of(argument) for argument in typing.get_args(kind)]
+    origin = typing.get_origin(kind)
+    if origin is list:
+        return {"type": "array", "items": inner[0]}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": inner[1]}
+    assert origin in (types.UnionType, typing.Union), kind
+    return {"anyOf": inner}
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--seeds 8 --metric accuracy --target loss=.7",
+        "--seeds 2",
+        "--schemes he_normal",
+        "--schemes 'zeros,normal(stddev=1e30)' --target loss=.1 --epochs 2",  # some runs diverge
+    ],
+)
+def test_real_output_fits_the_types(folder, options):
+    result = invoke(f"MINE {options} --json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout, parse_constant=refuse)
+    jsonschema.validate(record, schema_of(ComparisonRecord))
+    assert record["schema"] == COMPARISON_SCHEMA
+
+
+def test_a_record_of_another_shape_would_be_noticed(folder):
+    record = json.loads(invoke("MINE --json").stdout)
+    for change in ({"verdict": 3}, {"surprise": 1}, {"ranking": [{"rank": 1}]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(record | change, schema_of(ComparisonRecord))
+
+
+def test_the_page_names_the_version_and_every_field():
+    assert f'"{COMPARISON_SCHEMA}"' in PAGE
+    fields, row = PAGE.split("A row of `ranking`:")
+    assert documented(fields) == set(ComparisonRecord.__annotations__)
+    assert documented(row) == set(Row.__annotations__)
+
+
+def documented(text):
+    """Return the names in the first column of a table."""
+    cells = re.findall(r"^\| (`[^|]+) \|", text, flags=re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
