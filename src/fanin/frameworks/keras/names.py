@@ -31,7 +31,7 @@ def known_name(kind: str, item: Any) -> Any:
     module = {"optimizer": keras.optimizers, "loss": keras.losses, "metric": keras.metrics}[kind]
     if not isinstance(item, str):
         stateful = kind != "loss" and hasattr(item, "get_config")
-        return module.deserialize(module.serialize(item)) if stateful else item
+        return type(item).from_config(item.get_config()) if stateful else item
     if kind == "metric" and item in _METRICS:
         return item
     try:
