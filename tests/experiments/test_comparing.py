@@ -24,7 +24,7 @@ SCORES = {
 studies = st.lists(
     st.lists(st.integers(0, 9).map(float) | st.just(NAN), min_size=8, max_size=8), min_size=2, max_size=3
 ).map(lambda values: {f"s{place}": own for place, own in enumerate(values)})
-FEW = settings(deadline=None, max_examples=25)
+FEW = settings(max_examples=25)
 
 
 def by_scheme(record):

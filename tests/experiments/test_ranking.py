@@ -109,7 +109,7 @@ def test_attributes_are_the_records_values():
     assert last.effect is last.p_adjusted is None
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(whole, st.permutations(range(4)))
 def test_seeds_have_no_order(values, seeds):
     scores = {f"s{place}": own for place, own in enumerate(values)}
@@ -117,7 +117,7 @@ def test_seeds_have_no_order(values, seeds):
     assert order(scores) == order(shuffled)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(whole)
 def test_directions_mirror(values):
     scores = {f"s{place}": own for place, own in enumerate(values)}

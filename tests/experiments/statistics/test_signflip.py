@@ -14,7 +14,7 @@ studies = arrays(
     st.tuples(st.integers(2, 4), st.integers(2, 9)),
     elements=st.integers(-20, 20).map(float) | st.just(-np.inf),
 )
-MANY = settings(deadline=None, max_examples=50)
+MANY = settings(max_examples=50)
 
 
 @pytest.mark.parametrize(
