@@ -21,7 +21,7 @@ STUDY = (
     "--batch-size 32 --optimizer adam --loss binary_crossentropy --metric accuracy --target loss=.3 "
     "--store runs.db --html report.html"
 )
-LONG = "MINE --seeds 400 --epochs 60 --batch-size 8 --store runs.db"
+LONG = "MINE --seeds 400 --epochs 200 --batch-size 8 --store runs.db"
 
 
 def test_the_whole_command_line(folder):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fanin.cli.interrupts import kept_interrupts
 from fanin.errors import FaninError, nearest
 from fanin.sources import first_line, own_line
 
@@ -65,7 +66,8 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with kept_interrupts():
+                return super().invoke(ctx)
         except FaninError as error:
             if ctx.meta["debug"]:
                 raise
