@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,14 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
-PEERS = ("jax", "torch", "tensorflow")
+FANIN = str(Path(sys.executable).parent / "fanin")
+BACKENDS = ("jax", "torch", "tensorflow")
+SEEDS = (25, 100, 400)
 # Multiply-adds of the three layers for one row, forward; training costs about three times as much.
 FORWARD = 2 * (20 * 64 + 64 * 32 + 32)
 FLOPS_A_RUN = 10 * (800 * (3 * FORWARD - 2 * 20 * 64) + 200 * FORWARD)
+
+Numbers = dict[str, dict[str, float]]
 
 
 def timed(*command: str, backend: str = "jax") -> tuple[float, str]:
@@ -32,54 +37,47 @@ def timed(*command: str, backend: str = "jax") -> tuple[float, str]:
         "PYTHONWARNINGS": "ignore",
     }
     began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     return time.perf_counter() - began, done.stdout
 
 
-def last_json(text: str) -> dict[str, Any]:
-    """Return the JSON in the last line."""
-    return json.loads(text.strip().splitlines()[-1])
+def script(name: str, *arguments: str, backend: str = "jax") -> dict[str, float]:
+    """Run a script of this folder; return the numbers in its last line, and its wall time."""
+    wall, printed = timed(sys.executable, str(HERE / f"{name}.py"), *arguments, backend=backend)
+    return {**json.loads(printed.splitlines()[-1]), "process": wall}
 
 
-def peers(rounds: int) -> dict[str, Any]:
-    """Time the original script on each installed backend: the median of its runs, and whole processes."""
-    found = {}
-    for backend in PEERS:
-        if importlib.util.find_spec(backend) is None:
-            continue
-        processes = [
-            timed(sys.executable, str(HERE / "seed_script.py"), backend=backend) for _ in range(rounds)
-        ]
-        runs = [s for _, out in processes for s in last_json(out)["seconds"]]
-        found[backend] = {
-            "seconds_per_run": statistics.median(runs),
-            "seconds_process": statistics.median(wall for wall, _ in processes),
-        }
-    return found
-
-
-def study(seeds: int, rounds: int) -> dict[str, float]:
-    """Time `fanin.compare` with four schemes: the medians over fresh processes."""
-    results = [
-        last_json(timed(sys.executable, str(HERE / "fanin_study.py"), str(seeds))[1]) for _ in range(rounds)
-    ]
-    return {key: statistics.median(result[key] for result in results) for key in results[0]}
-
-
-def command_line(rounds: int) -> float:
-    """Time the whole process of the command, cold."""
-    fanin = str(Path(sys.executable).parent / "fanin")
-    return statistics.median(timed(fanin, "compare", "--seeds", "100")[0] for _ in range(rounds))
-
-
-def startup(rounds: int) -> dict[str, float]:
-    """Time an empty Python, `import fanin` and `fanin --help`."""
-    commands = {
-        "python": (sys.executable, "-c", "pass"),
-        "import": (sys.executable, "-c", "import fanin"),
-        "help": (str(Path(sys.executable).parent / "fanin"), "--help"),
+def one_round() -> Numbers:
+    """Run every program once."""
+    numbers: Numbers = {}
+    for backend in BACKENDS:
+        if importlib.util.find_spec(backend) is not None:
+            numbers[backend] = script("seed_script", backend=backend)
+    numbers["handwritten"] = script("handwritten", "100")
+    for seeds in SEEDS:
+        numbers[f"fanin {seeds}"] = script("fanin_study", str(seeds))
+    numbers["fanin 100"]["process"] = timed(FANIN, "compare", "--seeds", "100")[0]
+    numbers["start"] = {
+        "python": timed(sys.executable, "-c", "pass")[0],
+        "import": timed(sys.executable, "-c", "import fanin")[0],
+        "help": timed(FANIN, "--help")[0],
     }
-    return {name: statistics.median(timed(*c)[0] for _ in range(rounds)) for name, c in commands.items()}
+    return numbers
+
+
+def medians(rounds: list[Numbers]) -> Numbers:
+    """Return the median of every number over the rounds."""
+    gathered: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for numbers in rounds:
+        for program, found in numbers.items():
+            for key, value in found.items():
+                gathered[program][key].append(value)
+    return {
+        program: {key: statistics.median(values) for key, values in found.items()}
+        for program, found in gathered.items()
+    }
 
 
 def gflops() -> float:
@@ -94,54 +92,59 @@ def gflops() -> float:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Run everything."""
+    """Run everything, the programs in turn, so that a slow minute of the machine is slow for all."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "rounds": rounds,
         "gflops": gflops(),
-        "peers": peers(rounds),
-        "fanin": {str(seeds): study(seeds, rounds) for seeds in (25, 100, 400)},
-        "command_seconds": command_line(rounds),
-        "startup": startup(max(rounds, 5)),
+        **medians([one_round() for _ in range(rounds)]),
     }
 
 
 def lines(result: dict[str, Any]) -> list[str]:
     """Return the results as the lines of RESULTS.md."""
-    hundred = result["fanin"]["100"]
-    fastest = min(peer["seconds_per_run"] for peer in result["peers"].values())
-    cold = fastest / (hundred["seconds"] / hundred["runs"])
-    warm = fastest / (hundred["ms_per_run_compiled"] / 1e3)
-    floor = 1e3 * FLOPS_A_RUN / (result["gflops"] * 1e9)
-    start = result["startup"]
+    fanin, hand, start = result["fanin 100"], result["handwritten"], result["start"]
+    peers = {name: result[name] for name in BACKENDS if name in result}
+    fastest = min(peer["run"] for peer in peers.values())
+    script_time = min(peer["process"] for peer in peers.values())
+    cold, warm = fanin["seconds"] / fanin["runs"], fanin["compiled"]
+    floor = FLOPS_A_RUN / (result["gflops"] * 1e9)
     return [
         "# Benchmarks",
         "",
-        f"Written by `make bench` on {result['date']}: {result['machine']}, {result['gflops']:.0f} GFLOP/s of sgemm.",
-        "Medians over fresh processes. Only ratios travel to other machines.",
+        f"Written by `make bench` on {result['date']}: {result['machine']}, "
+        f"{result['gflops']:.0f} GFLOP/s of sgemm.",
+        f"Medians of {result['rounds']} rounds, each program in a fresh process. "
+        "Only ratios travel to other machines.",
         "",
         "## Many runs: the original study, 4 initializers x 100 seeds",
         "",
-        "| | one run | whole process |",
-        "|---|---|---|",
+        "| | a run | a run, once compiled | whole process |",
+        "|---|---|---|---|",
         *(
-            f"| Keras `fit` on {name} | {peer['seconds_per_run'] * 1e3:.0f} ms | {peer['seconds_process']:.1f} s for 4 runs |"
-            for name, peer in result["peers"].items()
+            f"| Keras `fit` on {name} | {peer['run'] * 1e3:.0f} ms | | {peer['process']:.1f} s for 4 runs |"
+            for name, peer in peers.items()
         ),
-        f"| fanin, tracing and compilation included | {1e3 * hundred['seconds'] / hundred['runs']:.2f} ms "
-        f"| {result['command_seconds']:.1f} s for 400 runs |",
-        f"| fanin, once compiled | {hundred['ms_per_run_compiled']:.2f} ms | |",
+        f"| written by hand for this model ([handwritten.py](handwritten.py)) "
+        f"| {1e3 * hand['seconds'] / hand['runs']:.2f} ms | {1e3 * hand['compiled']:.2f} ms | |",
+        f"| fanin | {1e3 * cold:.2f} ms | {1e3 * warm:.2f} ms | {fanin['process']:.1f} s for 400 runs |",
         "",
-        f"- {cold:.0f} times the runs a second of the fastest Keras backend, tracing and compilation included;",
-        f"  {warm:.0f} times once compiled.",
-        f"- A run is {FLOPS_A_RUN / 1e6:.0f} MFLOP of matrix products: {floor:.2f} ms at the machine's sgemm rate. "
-        f"Compiled runs reach {floor / hundred['ms_per_run_compiled']:.0%} of it.",
+        f"- Runs a second, against the fastest Keras backend: {fastest / cold:.0f} times with tracing and "
+        f"compilation, {fastest / warm:.0f} times once compiled.",
+        f"- The whole command, cold, takes {fanin['process'] / script_time:.2f} of the time that the original "
+        "script takes for its four runs.",
+        f"- A run is {FLOPS_A_RUN / 1e6:.0f} MFLOP of matrix products, {1e3 * floor:.2f} ms at the machine's "
+        f"sgemm rate; compiled runs reach {floor / warm:.0%} of it.",
         "",
         "## Memory",
         "",
         "| runs | peak |",
         "|---|---|",
-        *(f"| {int(r['runs'])} | {r['peak_mib']:.0f} MiB |" for r in result["fanin"].values()),
+        *(
+            f"| {result[f'fanin {seeds}']['runs']:.0f} | {result[f'fanin {seeds}']['peak_mib']:.0f} MiB |"
+            for seeds in SEEDS
+        ),
         "",
         "## Start-up",
         "",
@@ -153,7 +156,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Measure and write."""
-    result = measure(int(os.environ.get("ROUNDS", "3")))
+    result = measure(int(os.environ.get("ROUNDS", "5")))
     text = "\n".join(lines(result))
     (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     (HERE / "RESULTS.md").write_text(text)

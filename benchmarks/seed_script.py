@@ -1,6 +1,7 @@
 """The original study's script, as it stands but for a clock around each of its four runs."""
 
 import json
+import statistics
 import time
 
 from sklearn.datasets import make_classification
@@ -39,4 +40,4 @@ for initializer_name in ["zeros", "random_normal", "glorot_normal", "he_normal"]
     seconds.append(time.perf_counter() - began)
     print(f"Initializer: {initializer_name}\nTest Loss: {test_loss}, Test Accuracy: {test_accuracy}\n")
 
-print(json.dumps({"seconds": seconds}))
+print(json.dumps({"run": statistics.median(seconds)}))

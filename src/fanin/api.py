@@ -22,7 +22,7 @@ def compare(
     seeds: int | Sequence[int] = 20,
     optimizer: Any = None,
     loss: Any = None,
-    metrics: Sequence[Any] | None = None,
+    metrics: Sequence[Any] | str | None = None,
     class_weight: Mapping[int, float] | None = None,
     score: str | None = None,
     target: str | None = None,
@@ -84,7 +84,8 @@ def compare(
     from fanin.frameworks.training import Recipe
     from fanin.report.progress import run_progress
 
-    recipe = Recipe(epochs, batch_size, optimizer, loss, tuple(metrics or ()), class_weight)
+    named = [metrics] if isinstance(metrics, str) else metrics or ()
+    recipe = Recipe(epochs, batch_size, optimizer, loss, tuple(named), class_weight)
     with run_progress(progress) as report:
         study = as_study(builder, schemes, data=data, recipe=recipe, seeds=seeds, backend=backend)
         from fanin.frameworks.keras.train import KerasTrainer  # Keras loads here, on the backend now chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import warnings
 
 from fanin.errors import FaninError, missing_extra
 
@@ -26,6 +27,12 @@ def use_backend(name: str | None = None) -> str:
     _need("keras", "keras")
     loaded = sys.modules.get("keras")
     running = None if loaded is None else loaded.backend.backend()
+    if name is None and running not in (None, "jax"):
+        warnings.warn(
+            f"Keras already runs on {running}, where runs are trained one after the other. To train them "
+            "all at once, set KERAS_BACKEND=jax before Keras is imported.",
+            stacklevel=4,
+        )
     name = name or running or "jax"
     if name not in BACKENDS:
         raise FaninError(f"There is no backend {name!r}.", expected=f"one of {', '.join(BACKENDS)}")

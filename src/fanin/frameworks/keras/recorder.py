@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 from keras.src.backend.common.stateless_scope import in_stateless_scope
@@ -47,8 +48,8 @@ def recording(*, draw: bool) -> Iterator[Record]:
     """Record every Keras variable made in the block.
 
     Args:
-        draw: Whether random initializers run. Without it their variables start as zeros, which spares
-            compiling random kernels for weights that are drawn per seed anyway.
+        draw: Whether random initializers run. Without it (on JAX only) their variables start as zeros,
+            which spares compiling random kernels for weights that are drawn per seed anyway.
     """
     record = Record()
     make: Callable[..., None] = keras.Variable.__init__
@@ -95,4 +96,9 @@ def _cheap(initializer: Callable[..., Any], shape: Any) -> Callable[..., Any]:
     if distribution is None:
         return initializer
     fill = 0.0 if is_random(distribution) else sample(distribution, tuple(shape), stream(0, ""))
-    return lambda shape, dtype=None, **_: np.full(shape, fill, dtype or keras.config.floatx())
+
+    def make(shape: Any, dtype: Any = None, **_: Any) -> Any:
+        # Put on the device here: Keras would have JAX compile a program for each new shape.
+        return jax.device_put(np.full(shape, fill, dtype or keras.config.floatx()))
+
+    return make
