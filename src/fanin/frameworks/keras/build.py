@@ -25,10 +25,12 @@ class Built:
     Args:
         model: The compiled Keras model, with all of its state made.
         record: How each variable came to be.
+        optimizer_copies: Whether the optimizer copied weights into its state (schedule-free AdamW does).
     """
 
     model: keras.Model
     record: Record
+    optimizer_copies: bool
 
     @property
     def overwritten(self) -> list[Any]:
@@ -58,7 +60,7 @@ def build(make: Callable[[], Any], data: Data, recipe: Recipe, *, draw: bool) ->
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
     model.reset_metrics()
-    return Built(model, record)
+    return Built(model, record, any(record.of(v).assigned for v in model.optimizer.variables))
 
 
 def _call(make: Callable[[], Any]) -> keras.Model:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from fanin.frameworks.keras.build import Built
+from fanin.frameworks.keras.optimizer import renew
 from fanin.frameworks.keras.program import sample_weights
 from fanin.frameworks.keras.weights import BuilderStart, Start
 from fanin.frameworks.order import data_order
@@ -50,9 +51,12 @@ class LoopTrainer:
 
     def fit(self, choice: Choice, seed: int) -> dict[str, tuple[float, ...]]:
         """Return the history of one run."""
-        model = self.make(choice).model
+        built = self.make(choice)
+        model = built.model
         for variable, value in zip(model.variables, self.starts[choice.key].values(seed), strict=True):
             variable.assign(value)
+        if built.optimizer_copies:
+            renew(model)
         examples = len(keras.tree.flatten(self.data.x_train)[0])
         size = self.recipe.batch_size
         history = model.fit(

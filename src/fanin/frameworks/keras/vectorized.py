@@ -13,6 +13,7 @@ import numpy as np
 
 from fanin.frameworks.jax.many import Many, layout
 from fanin.frameworks.keras.build import Built
+from fanin.frameworks.keras.optimizer import first_states
 from fanin.frameworks.keras.program import Program, shared_inputs
 from fanin.frameworks.keras.weights import BuilderStart, Start
 from fanin.frameworks.order import data_order
@@ -50,12 +51,11 @@ class VectorizedTrainer:
         self.starts = starts
         self.recipe = recipe
         self.versions = versions
-        self._optimizer = [np.asarray(v.value) for v in built.model.optimizer.variables]
         self._shared = shared_inputs(data, recipe)
         self._examples = len(jax.tree.leaves(data.x_train)[0])
         self._split = _splitter(built.model)
         self._epochs_a_call = 1
-        self._model = built.model
+        self._built = built
 
     def trace(self, todo: Sequence[tuple[Choice, int]]) -> None:
         """Trace the program for the runs to do.
@@ -63,7 +63,7 @@ class VectorizedTrainer:
         Raises:
             NotVectorizable: The model does more than JAX can trace, or replaces what `fit` does.
         """
-        why = _replaced_by_user(self._model)
+        why = _replaced_by_user(self._built.model)
         if why:
             raise NotVectorizable(why)
         plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]))
@@ -134,7 +134,7 @@ class VectorizedTrainer:
         values = [self.starts[choice.key].values(seed) for choice, seed in block]
         variables = [np.stack(column) for column in zip(*values, strict=True)]
         trainable, fixed = self._split(variables)
-        return trainable, fixed, [np.broadcast_to(v, (len(block), *v.shape)) for v in self._optimizer]
+        return trainable, fixed, first_states(self._built, values)
 
     def _state_bytes(self, first: tuple[Choice, int]) -> int:
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self._states([first])))
