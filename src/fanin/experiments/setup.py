@@ -105,8 +105,12 @@ def _completed(recipe: Recipe, task: Task | None, *, own: bool) -> Recipe:
         return recipe
     if own:
         return replace(recipe, default_loss=task.loss, default_metrics=task.metrics)
-    loss, metrics = recipe.loss or task.loss, recipe.metrics
-    return replace(recipe, loss=loss, metrics=metrics or (() if recipe.loss else task.metrics))
+    return replace(
+        recipe,
+        optimizer=recipe.optimizer or "adam",
+        loss=recipe.loss or task.loss,
+        metrics=recipe.metrics or (() if recipe.loss else task.metrics),
+    )
 
 
 def _counted(recipe: Recipe) -> Recipe:
