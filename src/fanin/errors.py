@@ -59,7 +59,17 @@ def users_code(what: str) -> Iterator[None]:
     except FaninError:
         raise
     except (Exception, SystemExit) as error:  # a script may end in sys.exit()
-        raise FaninError(f"{what}: {type(error).__name__}: {first_line(error)}{own_line(error)}") from error
+        raise FaninError(
+            f"{what}: {type(error).__name__}: {first_line(error)}{own_line(error)}", fix=_install(error)
+        ) from error
+
+
+def _install(error: BaseException) -> str:
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    package = error.name.partition(".")[0]
+    other = ", or import from keras itself" if package == "tensorflow" else ", or what brings it"
+    return f"pip install {package}{other}"
 
 
 def missing_extra(package: str, extra: str) -> FaninError:

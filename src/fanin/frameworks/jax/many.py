@@ -42,7 +42,7 @@ class Layout:
         return self.chunk * self.devices
 
 
-def layout(runs: int, *, state_bytes: int, devices: int | None = None) -> Layout:
+def layout(runs: int, *, state_bytes: int, wide: bool = True, devices: int | None = None) -> Layout:
     """Return a layout for a number of runs, each with a state of so many bytes.
 
     The chunk is about as wide as the cache (or an accelerator's memory) holds, and such that the last
@@ -51,11 +51,13 @@ def layout(runs: int, *, state_bytes: int, devices: int | None = None) -> Layout
     Args:
         runs: Runs to train in all, at least 1.
         state_bytes: Size of one run's weights and optimizer state, in bytes.
+        wide: Whether runs gain from being vectorized. Convolutions on a CPU do not: each is large enough
+            by itself, and those of many runs become one grouped convolution, which is slower.
         devices: Number of devices, all local ones by default.
     """
     count = min(devices or jax.local_device_count(), runs)
     room = _CACHE_BYTES if is_cpu() else _ACCELERATOR_BYTES
-    widest = _WIDEST_ON_CPU if is_cpu() else _WIDEST_ON_ACCELERATOR
+    widest = 1 if not wide else _WIDEST_ON_CPU if is_cpu() else _WIDEST_ON_ACCELERATOR
     share = -(-runs // count)
     most = max(1, min(widest, room // max(state_bytes, 1), share))
     # Among the wide ones: whatever pads least, and of those the widest.

@@ -20,13 +20,18 @@ def signature(model: keras.Model, data: Data, batch_size: int) -> str:
     It is the traced training call, with its constants, and what is done to the variables outside of it
     (constraints, the split into trainable and not).
     """
+    traced = traced_call(model, data, batch_size)
+    constants = [np.asarray(c).tobytes() for c in traced.consts]
+    constraints = [str(v.constraint and v.constraint.get_config()) for v in model.variables]
+    return repr((_ADDRESS.sub("", str(traced)), constants, constraints))
+
+
+def traced_call(model: keras.Model, data: Data, batch_size: int) -> Any:
+    """Return the model's training call on one batch as a closed jaxpr."""
     batch = jax.tree.map(lambda a: np.asarray(a[:batch_size]), data.x_train)
     values = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
 
     def call(trainable: Any, fixed: Any, x: Any) -> Any:
         return model.stateless_call(trainable, fixed, x, training=True, return_losses=True)
 
-    traced = jax.make_jaxpr(call)(*values, batch)
-    constants = [np.asarray(c).tobytes() for c in traced.consts]
-    constraints = [str(v.constraint and v.constraint.get_config()) for v in model.variables]
-    return repr((_ADDRESS.sub("", str(traced)), constants, constraints))
+    return jax.make_jaxpr(call)(*values, batch)

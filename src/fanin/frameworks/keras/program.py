@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from fanin.frameworks.jax.convolutions import canonical
 from fanin.frameworks.keras.build import compiled_with
 from fanin.frameworks.keras.logs import logged_names, metric_results
 from fanin.frameworks.training import Data, Recipe
@@ -52,10 +53,12 @@ class Program:
         model: A compiled model with all of its state made (see `build`).
         data: What it is trained and evaluated on.
         recipe: Epochs, batch size and class weights.
+        convolves: Whether the model has convolutions that a CPU computes.
     """
 
-    def __init__(self, model: keras.Model, data: Data, recipe: Recipe) -> None:
+    def __init__(self, model: keras.Model, data: Data, recipe: Recipe, *, convolves: bool = False) -> None:
         self.model = model
+        self._prepared = canonical if convolves else lambda step: step
         self.batch_size = recipe.batch_size
         self.epochs = recipe.epochs
         self.eval_batch = _eval_batch(model, data, recipe)
@@ -91,7 +94,7 @@ class Program:
             return self.model.train_step(carry, _rows(shared["train"], rows))[1]
 
         metrics = self._fresh_metrics(len(order))
-        carry = _over_batches(jax.vmap(step), (*state, metrics), order, self.batch_size)
+        carry = _over_batches(jax.vmap(self._prepared(step)), (*state, metrics), order, self.batch_size)
         state, logs = carry[:3], self._results(carry[3])
         if self.evaluates:
             state, values = self._evaluate(state, metrics, shared["test"])
@@ -105,7 +108,10 @@ class Program:
         rows = np.arange(len(jax.tree.leaves(test)[0]), dtype=np.int32)
         trainable, fixed, optimizer = state
         trainable, fixed, metrics = _over_batches(
-            jax.vmap(step, in_axes=(0, None)), (trainable, fixed, metrics), rows, self.eval_batch
+            jax.vmap(self._prepared(step), in_axes=(0, None)),
+            (trainable, fixed, metrics),
+            rows,
+            self.eval_batch,
         )
         return (trainable, fixed, optimizer), self._results(metrics)
 

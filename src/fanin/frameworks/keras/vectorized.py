@@ -11,7 +11,10 @@ import jax
 import keras
 import numpy as np
 
+from fanin.frameworks.jax.convolutions import convolves
+from fanin.frameworks.jax.devices import is_cpu
 from fanin.frameworks.jax.many import Many, layout
+from fanin.frameworks.keras.architecture import traced_call
 from fanin.frameworks.keras.build import Built
 from fanin.frameworks.keras.optimizer import first_states
 from fanin.frameworks.keras.program import Program, shared_inputs
@@ -47,7 +50,8 @@ class VectorizedTrainer:
         recipe: Recipe,
         versions: Mapping[str, str],
     ) -> None:
-        self.program = Program(built.model, data, recipe)
+        self._convolves = is_cpu() and convolves(traced_call(built.model, data, recipe.batch_size))
+        self.program = Program(built.model, data, recipe, convolves=self._convolves)
         self.starts = starts
         self.recipe = recipe
         self.versions = versions
@@ -66,7 +70,7 @@ class VectorizedTrainer:
         why = _replaced_by_user(self._built.model)
         if why:
             raise NotVectorizable(why)
-        plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]))
+        plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]), wide=not self._convolves)
         self._blocks = [todo[i : i + plan.block] for i in range(0, len(todo), plan.block)]
         self._many = Many(self.program.run, plan)
         self._first = self._inputs(self._blocks[0])
