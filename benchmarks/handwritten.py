@@ -12,13 +12,13 @@ import jax
 
 jax.config.update("jax_num_cpu_devices", 2)
 
-import jax.numpy as jnp  # noqa: E402
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from jax.sharding import AxisType, PartitionSpec  # noqa: E402
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.sharding import AxisType, PartitionSpec
 
-from fanin.experiments.tasks import load_task  # noqa: E402
-from fanin.frameworks.keras.mlp import mlp  # noqa: E402
+from fanin.experiments.tasks import load_task
+from fanin.frameworks.keras.mlp import mlp
 
 EPOCHS, BATCH, CHUNK = 10, 32, 4
 SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")

@@ -22,7 +22,7 @@ from fanin.schemes.scheme import Rule
 # A standard normal truncated at +-2 has this sd; truncated schemes divide by it to keep the variance.
 TRUNCATED_SD = 0.87962566103423978
 
-_GLOROT = "Glorot and Bengio 2010, eq. 16"
+_GLOROT = "Glorot and Bengio 2010, eq. 12, 16"
 _HE = "He et al. 2015, arXiv:1502.01852, eq. 10"
 _LECUN = "LeCun et al. 1998, Efficient BackProp, eq. 16"
 
@@ -93,28 +93,34 @@ _LINEAR = "linear or tanh-like units near 0; inputs of mean 0"
 _RELU = "ReLU; symmetric pre-activations"
 
 CATALOGUE: dict[str, Entry] = {
-    "zeros": Entry(_fixed(lambda: Constant(0.0)), "every weight 0: hidden units never part", "w = 0", "-"),
-    "ones": Entry(_fixed(lambda: Constant(1.0)), "every weight 1: hidden units never part", "w = 1", "-"),
-    "constant": Entry(_fixed(Constant), "one value for all", "w = value", "-", defaults={"value": 0.0}),
+    "zeros": Entry(
+        _fixed(lambda: Constant(0.0)), "every weight 0: hidden units never part", "w = 0", "Keras, Zeros"
+    ),
+    "ones": Entry(
+        _fixed(lambda: Constant(1.0)), "every weight 1: hidden units never part", "w = 1", "Keras, Ones"
+    ),
+    "constant": Entry(
+        _fixed(Constant), "one value for all", "w = value", "Keras, Constant", defaults={"value": 0.0}
+    ),
     "normal": Entry(
         _fixed(Normal),
         "a fixed scale, whatever the width",
         "N(mean, stddev^2)",
-        "-",
+        "Keras, RandomNormal",
         defaults={"mean": 0.0, "stddev": 0.05},
     ),
     "uniform": Entry(
         _fixed(Uniform),
         "a fixed range, whatever the width",
         "U(minval, maxval)",
-        "-",
+        "Keras, RandomUniform",
         defaults={"minval": -0.05, "maxval": 0.05},
     ),
     "truncated_normal": Entry(
         _fixed(lambda mean, stddev: TruncatedNormal(mean, stddev, -2.0, 2.0)),
         "a fixed scale without tails",
         "N(mean, stddev^2) cut at 2 stddev",
-        "-",
+        "Keras, TruncatedNormal",
         defaults={"mean": 0.0, "stddev": 0.05},
     ),
     "glorot_normal": _scaled(
