@@ -119,6 +119,8 @@ def test_without_javascript_the_tables_stand_and_nothing_idle_does(visit, conten
         for row in FIRST["ranking"]:
             assert row["scheme"] in page.locator("table.ranking").inner_text()
         assert "Log-rank p" in page.locator("#time-to-target table").inner_text()
+        page.locator("#improvement summary", has_text="As a table").click()
+        assert page.locator("#improvement table td").count() == len(FIRST["ranking"]) ** 2
         page.locator("#text summary").click()
         assert "Test Accuracy: " in page.locator("#text pre").inner_text()
         for idle in page.locator("button, figure, input").all():

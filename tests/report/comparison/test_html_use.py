@@ -147,7 +147,7 @@ def test_a_panel_opened_late_is_drawn_then(visit):
         late = page.locator("details.more [data-chart]")
         assert late.count() == 2
         assert not late.first.is_visible()
-        page.locator("details.more > summary").click()
+        page.locator("#curves details.more > summary").click()
         late.locator("svg").nth(1).wait_for()
         first = page.locator("[data-chart=curves-0] svg")
         assert late.locator("svg").first.bounding_box()["width"] == first.bounding_box()["width"]

@@ -2,6 +2,7 @@ from functools import cache
 
 import records
 from fanin.report.comparison.sections import sections
+from fanin.report.numbers import percent
 
 FIRST = records.comparison(4, 20)
 
@@ -64,3 +65,16 @@ def test_the_table_of_times_tells_a_test_from_none():
     few = by_name(records.comparison(4, 3))["time-to-target"].table
     assert few["heads"] == ["Scheme", "Reached", "Median"]
     assert all(len(row) == 3 for row in few["rows"])
+
+
+def test_the_table_of_improvements_holds_both_ways_of_every_pair():
+    record = FIRST
+    pair = record["improvement"][0]
+    names = [row["scheme"] for row in record["ranking"]]
+    table = first()["improvement"].table
+    assert table["heads"] == ["Better than", *names]
+    cells = {row[0]: dict(zip(names, row[1:], strict=True)) for row in table["rows"]}
+    assert cells[pair["a"]][pair["b"]] == percent(pair["probability"])
+    assert all(cells[name][name] == "" for name in names)
+    one_way = [pair for pair in record["improvement"] if names.index(pair["a"]) < names.index(pair["b"])]
+    assert by_name({**record, "improvement": one_way})["improvement"].table == table

@@ -14,6 +14,9 @@ from fanin.report.look import PAGE
 from fanin.report.numbers import percent, plain
 from fanin.report.schema import ComparisonRecord
 
+WIDEST = 30
+"""With more schemes than this, a table of all pairs is no help, and its text no small part of the page."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -32,7 +35,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, how to read what follows, the panels, and maybe a small table."""
+    """A heading, how to read what follows, the panels, and maybe a small table, folded away at first."""
 
     name: str
     heading: str
@@ -40,6 +43,7 @@ class Section:
     panels: list[Panel]
     table: dict[str, Any] = field(default_factory=dict)
     close_up: bool = False
+    folded: bool = False
 
 
 def sections(record: ComparisonRecord) -> list[Section]:
@@ -86,7 +90,16 @@ def _improvement(record: ComparisonRecord) -> Section:
     if record["improvement"]:
         width = 130 + 38 * len(record["ranking"])
         panels = [Panel("improvement", "", charts.improvement(record, PAGE), width)]
-    return Section("improvement", "Probability of improvement", caption, panels)
+    table = _matrix(record) if 1 < len(record["ranking"]) <= WIDEST else {}
+    return Section("improvement", "Probability of improvement", caption, panels, table, folded=True)
+
+
+def _matrix(record: ComparisonRecord) -> dict[str, Any]:
+    found = {(pair["a"], pair["b"]): pair["probability"] for pair in record["improvement"]}
+    found |= {(b, a): 1 - probability for (a, b), probability in found.items() if (b, a) not in found}
+    names = [row["scheme"] for row in record["ranking"]]
+    rows = [[plain(a), *("" if a == b else percent(found.get((a, b))) for b in names)] for a in names]
+    return {"heads": ["Better than", *map(plain, names)], "rows": rows}
 
 
 def _time_to_target(record: ComparisonRecord) -> Section:
