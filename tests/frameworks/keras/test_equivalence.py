@@ -120,6 +120,7 @@ def trained(name, schemes=("glorot_uniform", "he_normal"), seeds=(0, 3)):
 def test_curves_equal_those_of_fit(name):
     trainer, todo, runs = trained(name)
     assert trainer.notes == []
+    assert len(trainer._by_architecture(todo)) == 1  # one program trained both schemes
     assert len(runs) == len(todo)
     loop = LoopTrainer(
         lambda choice: trainer._build(choice, draw=True), trainer._starts, trainer.data, trainer.recipe, {}

@@ -30,8 +30,9 @@ def traced_call(model: keras.Model, data: Data, batch_size: int) -> Any:
     """Return the model's training call on one batch as a closed jaxpr."""
     batch = jax.tree.map(lambda a: np.asarray(a[:batch_size]), data.x_train)
     values = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+    training = {"training": True} if model._call_has_training_arg else {}  # as Keras' own trainer asks
 
     def call(trainable: Any, fixed: Any, x: Any) -> Any:
-        return model.stateless_call(trainable, fixed, x, training=True, return_losses=True)
+        return model.stateless_call(trainable, fixed, x, return_losses=True, **training)
 
     return jax.make_jaxpr(call)(*values, batch)
