@@ -59,8 +59,8 @@ def compare(
         store: SQLite file that keeps finished runs; the same study goes on where it stopped.
         backend: What Keras computes with: "jax", or "torch" and "tensorflow", which run `fit` in a loop.
             By default what Keras already runs on, or else jax.
-        progress: Whether to show a bar on a terminal or in a notebook; or what to call with (runs done,
-            runs in all) instead.
+        progress: Whether to show a bar on a terminal, or in a notebook that has ipywidgets; or what to
+            call with (runs done, runs in all) instead.
         command: The command line that made this call, for the report.
 
     Returns:

@@ -1,4 +1,5 @@
 import re
+import sys
 import time
 from io import StringIO
 
@@ -65,3 +66,10 @@ def test_no_bar_is_drawn_for_who_wants_none(console):
     with run_progress(False, console=console) as update:
         update(1, 2)
     assert console.file.getvalue() == ""
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_notebook_without_widgets_is_left_in_peace(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)  # as if it were not installed
+    with run_progress(console=Console(force_jupyter=True)) as update:
+        update(1, 2)

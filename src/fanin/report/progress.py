@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import (
@@ -33,10 +34,11 @@ def run_progress(
 
     Args:
         wanted: Whether to draw a bar; or a function to tell instead.
-        console: Where to draw, by default the error stream; only a terminal or a notebook shows a bar.
+        console: Where to draw, by default the error stream; only a terminal, or a notebook with
+            ipywidgets, shows a bar.
     """
     console = console or Console(stderr=True)
-    if not wanted or not (callable(wanted) or console.is_terminal or console.is_jupyter):
+    if not wanted or not (callable(wanted) or _can_draw(console)):
         yield lambda done, total: None
     elif callable(wanted):
         yield wanted
@@ -48,6 +50,12 @@ def run_progress(
                 bar.update(task, total=total, completed=done, description="training" if done else "compiling")
 
             yield update
+
+
+def _can_draw(console: Console) -> bool:
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None  # without it rich only warns, at every step
+    return console.is_terminal
 
 
 def _bar(console: Console) -> Progress:
