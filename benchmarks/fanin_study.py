@@ -1,9 +1,12 @@
 """The same study by `fanin.compare`, with as many seeds as the argument says; prints its times."""
 
 import json
+import os
 import resource
 import sys
 import time
+
+os.environ["KERAS_BACKEND"] = "jax"
 
 import keras  # noqa: F401  (as in the script that it is compared with, imports are not counted)
 

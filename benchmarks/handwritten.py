@@ -5,8 +5,11 @@ the CPU's devices by `shard_map`, the order of the batches precomputed. It check
 """
 
 import json
+import os
 import sys
 import time
+
+os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
 

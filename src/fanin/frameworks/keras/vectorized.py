@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import jax
 import keras
 import numpy as np
 
-from fanin.errors import FaninError
 from fanin.frameworks.jax.convolutions import convolves
 from fanin.frameworks.jax.devices import is_cpu
 from fanin.frameworks.jax.many import Many, layout
@@ -70,25 +70,17 @@ class VectorizedTrainer:
         why = _replaced_by_user(self._built.model)
         if why:
             raise NotVectorizable(why)
-        try:
-            self._trace(todo)
-        except FaninError:
-            raise
-        except Exception as error:
-            raise NotVectorizable(
-                f"JAX cannot trace it ({type(error).__name__}: {first_line(error)})"
-            ) from error
-
-    def _trace(self, todo: Sequence[tuple[Choice, int]]) -> None:
         model = self._built.model
-        convolving = is_cpu() and convolves(traced_call(model, self.data, self.recipe.batch_size))
+        with _tracing():
+            convolving = is_cpu() and convolves(traced_call(model, self.data, self.recipe.batch_size))
         self.program = Program(model, self.data, self.recipe, convolves=convolving)
         plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]), wide=not convolving)
         self._blocks = [todo[i : i + plan.block] for i in range(0, len(todo), plan.block)]
         self._many = Many(self.program.run, plan)
         self._first = self._inputs(self._blocks[0])
         bounds = {"start": np.int32(0), "stop": np.int32(0)}
-        self._compile = self._many.compile(self._first, {**self._shared, **bounds})
+        with _tracing():
+            self._compile = self._many.compile(self._first, {**self._shared, **bounds})
 
     def train(self) -> Iterator[list[Run]]:
         """Yield the traced runs, block by block."""
@@ -164,6 +156,14 @@ class VectorizedTrainer:
             )
             for i, (choice, seed) in enumerate(block)
         ]
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise NotVectorizable(f"JAX cannot trace it ({type(error).__name__}: {first_line(error)})") from error
 
 
 def _splitter(model: Any) -> Any:
