@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,3 +28,9 @@ def test_a_name_cannot_be_confused_with_a_seed():
 @given(st.integers(-(2**40), 2**40))
 def test_integer_seeds_fit_every_framework(seed):
     assert 0 <= integer_seed(seed, "x") < 2**31
+
+
+def test_a_stream_is_philox_under_the_hash_of_seed_and_name():
+    key = np.frombuffer(hashlib.blake2b(b"3\0dense/kernel", digest_size=16).digest(), np.uint64)
+    expected = np.random.Generator(np.random.Philox(key=key)).random(9)
+    np.testing.assert_array_equal(stream(3, "dense/kernel").random(9), expected)

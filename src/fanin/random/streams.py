@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+
+
+class _Key(ISeedSequence):
+    """A key in the place of a seed: `Philox(key=...)` would ask the system for entropy first, and drop it."""
+
+    def __init__(self, key: np.ndarray) -> None:
+        self.key = key
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> np.ndarray:
+        return self.key
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -28,7 +40,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
         Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011.
     """
     digest = hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest, np.uint64)))
+    return np.random.Generator(np.random.Philox(_Key(np.frombuffer(digest, np.uint64))))
 
 
 def integer_seed(seed: int, name: str) -> int:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from fanin.frameworks.jax.convolutions import canonical
+from fanin.frameworks.jax.cpu import for_cpu
+from fanin.frameworks.jax.devices import is_cpu
 from fanin.frameworks.keras.build import compiled_with
 from fanin.frameworks.keras.logs import logged_names, metric_results
 from fanin.frameworks.training import Data, Recipe
@@ -53,12 +54,10 @@ class Program:
         model: A compiled model with all of its state made (see `build`).
         data: What it is trained and evaluated on.
         recipe: Epochs, batch size and class weights.
-        convolves: Whether the model has convolutions that a CPU computes.
     """
 
-    def __init__(self, model: keras.Model, data: Data, recipe: Recipe, *, convolves: bool = False) -> None:
+    def __init__(self, model: keras.Model, data: Data, recipe: Recipe) -> None:
         self.model = model
-        self._prepared = canonical if convolves else lambda step: step
         self.batch_size = recipe.batch_size
         self.epochs = recipe.epochs
         self.eval_batch = _eval_batch(model, data, recipe)
@@ -94,25 +93,26 @@ class Program:
             return self.model.train_step(carry, _rows(shared["train"], rows))[1]
 
         metrics = self._fresh_metrics(len(order))
-        carry = _over_batches(jax.vmap(self._prepared(step)), (*state, metrics), order, self.batch_size)
+        carry = _over_batches(_vectorized(step), (*state, metrics), order, self.batch_size)
         state, logs = carry[:3], self._results(carry[3])
         if self.evaluates:
-            state, values = self._evaluate(state, metrics, shared["test"])
+            state, values = self._evaluate(state, metrics, shared["test"], runs=len(order))
             logs |= {f"val_{name}": value for name, value in values.items()}
         return state, logs
 
-    def _evaluate(self, state: State, metrics: list[Any], test: Any) -> tuple[State, dict[str, Any]]:
+    def _evaluate(
+        self, state: State, metrics: list[Any], test: Any, *, runs: int
+    ) -> tuple[State, dict[str, Any]]:
         def step(carry: Any, rows: Any) -> Any:
             return self.model.test_step(carry, _rows(test, rows))[1]
 
-        rows = np.arange(len(jax.tree.leaves(test)[0]), dtype=np.int32)
+        # Each run takes its own copy of the rows. A product of shared rows with the kernels of all runs
+        # would be a single one, but its result had to be sorted by run, which takes longer.
+        count = len(jax.tree.leaves(test)[0])
+        rows = jnp.broadcast_to(np.arange(count, dtype=np.int32), (runs, count))
         trainable, fixed, optimizer = state
-        trainable, fixed, metrics = _over_batches(
-            jax.vmap(self._prepared(step), in_axes=(0, None)),
-            (trainable, fixed, metrics),
-            rows,
-            self.eval_batch,
-        )
+        carry = (trainable, fixed, metrics)
+        trainable, fixed, metrics = _over_batches(_vectorized(step), carry, rows, self.eval_batch)
         return (trainable, fixed, optimizer), self._results(metrics)
 
     def _fresh_metrics(self, runs: int) -> list[Any]:
@@ -121,6 +121,10 @@ class Program:
     def _results(self, metrics_variables: list[Any]) -> dict[str, Any]:
         results = jax.vmap(lambda values: metric_results(self.model, values))(metrics_variables)
         return {name: jnp.asarray(value, jnp.float32) for name, value in results.items()}
+
+
+def _vectorized(step: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return jax.vmap(for_cpu(step) if is_cpu() else step)
 
 
 def _rows(arrays: Any, rows: Any) -> Any:

@@ -73,7 +73,7 @@ class VectorizedTrainer:
         model = self._built.model
         with _tracing():
             convolving = is_cpu() and convolves(traced_call(model, self.data, self.recipe.batch_size))
-        self.program = Program(model, self.data, self.recipe, convolves=convolving)
+        self.program = Program(model, self.data, self.recipe)
         plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]), wide=not convolving)
         self._blocks = [todo[i : i + plan.block] for i in range(0, len(todo), plan.block)]
         self._many = Many(self.program.run, plan)

@@ -105,7 +105,7 @@ def drawer(source: Any, shape: tuple[int, ...], dtype: str, path: str) -> Draw |
         return lambda seed: called_under_seed(source, shape, dtype, integer_seed(seed, path))
     if not is_random(distribution):
         return sample(distribution, shape, stream(0, path)).astype(dtype)
-    return lambda seed: sample(distribution, shape, stream(seed, path)).astype(dtype)
+    return lambda seed: sample(distribution, shape, stream(seed, path)).astype(dtype, copy=False)
 
 
 def called_under_seed(
