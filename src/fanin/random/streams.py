@@ -40,7 +40,8 @@ def stream(seed: int, name: str) -> np.random.Generator:
         Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011.
     """
     digest = hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(_Key(np.frombuffer(digest, np.uint64))))
+    seed_words: Any = _Key(np.frombuffer(digest, np.uint64))  # NumPy takes it; its annotations do not say so
+    return np.random.Generator(np.random.Philox(seed_words))
 
 
 def integer_seed(seed: int, name: str) -> int:
