@@ -2,12 +2,15 @@
 
 The formulas are the very functions that NumPy runs, and no floating-point rule is relaxed, so both give the
 same bits. Numba keeps what it compiled beside this file, or in the user's cache where that cannot be
-written. It looks at this file's time alone: touch it after an edit of the formulas.
+written.
 """
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +18,11 @@ from numba import njit
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from fanin.random import law as law_module
+from fanin.random import normal as normal_module
+from fanin.random import philox as philox_module
 from fanin.random.law import COARSE, Law, in_tail
-from fanin.random.normal import center, far_tail, minus_two_log, ratio, tail
+from fanin.random.normal import center, far_square, far_tail, minus_two_log, ratio, tail
 from fanin.random.philox import TAILS, VALUES, WORD, philox
 
 _BLOCK = 2048
@@ -24,11 +30,25 @@ _HALF, _LOW = np.uint64(32), np.uint64(WORD - 1)
 
 # Divisions as IEEE 754 has them: Python's check for zero would keep loops from being vectorized.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy"}
-for _formula in (ratio, center, minus_two_log, tail, far_tail, in_tail):
+for _formula in (ratio, center, minus_two_log, tail, far_square, far_tail, in_tail):
     register_jitable(**_OPTIONS)(_formula)
 # LLVM vectorizes Philox only where Numba has put it in place of the call.
 overload(philox, inline="always", jit_options={"error_model": "numpy"}, strict=False)(lambda *words: philox)
-_kernel, _inner = njit(nogil=True, cache=True, **_OPTIONS), njit(**_OPTIONS)
+_inner = njit(**_OPTIONS)
+
+
+def _kernel(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a function that leaves Python's lock to others, and keep the result on disk if it can be kept.
+
+    Numba looks whether this file has changed, not those that the formulas come from; so their contents are
+    made a part of the kept file's name.
+    """
+    try:
+        formulas = "".join(map(inspect.getsource, (philox_module, normal_module, law_module)))
+        function.__qualname__ += "_" + hashlib.sha256(formulas.encode()).hexdigest()[:16]
+        return njit(function, nogil=True, cache=True, **_OPTIONS)
+    except (OSError, RuntimeError):  # there is no source, or no folder that can be written
+        return njit(function, nogil=True, **_OPTIONS)
 
 
 def normal(

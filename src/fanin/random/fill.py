@@ -103,6 +103,7 @@ def fill_truncated_normal(
         >>> bool((whole[3:7] == part).all() and abs(whole).max() <= 2)
         True
     """
+    _check(out, start)
     _check_normal(mean, sd, low, high)
     least, greatest = (mean + sd * bound if math.isfinite(bound) else bound for bound in (low, high))
     arguments = (law(low, high), mean, sd, *_inward(least, greatest, out.dtype))
@@ -142,6 +143,7 @@ def fill_uniform(
         >>> bool(out.min() >= -1 and out.max() < 1)
         True
     """
+    _check(out, start)
     if not -math.inf < low <= high < math.inf:
         raise FaninError(f"There is no uniform distribution on [{low}, {high}).", expected="low <= high")
     step = (high - low) / WORD
@@ -183,7 +185,6 @@ def _engine(size: int, compiled: bool | None) -> ModuleType:
 
 def _fill(out: NDArray[np.floating], start: int, threads: int | None, write: Write) -> None:
     """Fill an array by threads, each with a range of its indices."""
-    _check(out, start)
     write_range = _into(np.asarray(out), start, write)
     count = max(1, min(threads or _processors(), out.size // _A_THREAD))
     edges = [out.size * part // count for part in range(count + 1)]

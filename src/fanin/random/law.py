@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy.special import erf, log_ndtr, ndtr
 
 from fanin.random.normal import CENTER, FAR, far_tail, minus_two_log, tail
@@ -87,4 +88,4 @@ def in_tail(distance: Any, end: float, law: Law) -> Any:
         law: The law.
     """
     y = law.shift + minus_two_log(end + law.width * (distance * (1.0 / WORD)))
-    return far_tail(y) if law.far else tail(y)
+    return far_tail(y) if law.far else tail(np.sqrt(y))
