@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import compare
+    from fanin.api import compare, gain
     from fanin.errors import FaninError
 
 __version__ = "0.1.0"
@@ -14,9 +14,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "FaninError": "fanin.errors",
     "compare": "fanin.api",
+    "gain": "fanin.api",
 }
 
-__all__ = ["FaninError", "__version__", "compare"]
+__all__ = ["FaninError", "__version__", "compare", "gain"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
+    from fanin.theory.gain import Gain
 
 SEED_SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")
 
@@ -108,3 +109,43 @@ def compare(
             "seconds": finished.seconds,
         },
     )
+
+
+def gain(activation: Any, *, depth: int = 50, width: int | None = 1024) -> Gain:
+    r"""Return the gain of an activation, and whether deep networks stay where it puts them.
+
+    For pre-activations z ~ N(0, 1), weights of variance gain^2 / fan_in with gain = 1 / sqrt(E[f(z)^2]) keep
+    the second moment at 1. That is a fixed point of depth, but not always a stable one: see `stability`.
+
+    Args:
+        activation: A function or module of PyTorch, JAX, Keras or NumPy, a Python function of a number; a
+            name such as "gelu" or "leaky_relu(0.2)"; or "file.py:name" or "package.module:name".
+        depth: Layers over which the second moment's drift is followed.
+        width: Units a layer for the drift, whose chance it follows; None for infinitely many.
+
+    Returns:
+        Moments of f and f', the gain, chi_1, the slope of the length map; print it.
+
+    Raises:
+        FaninError: There is no such name, or it is no function that has a gain.
+
+    Example:
+        >>> import numpy as np
+        >>> import fanin
+        >>> round(float(fanin.gain(np.tanh)), 6), fanin.gain("relu").stability
+        (1.592537, 'marginal')
+
+    References:
+        He et al. (2015), arXiv:1502.01852, eq. 10; Poole et al. (2016), arXiv:1606.05340, eq. 3.
+    """
+    from fanin.experiments.loading import load
+    from fanin.frameworks.activations import as_activation
+    from fanin.theory.gain import gain_of
+    from fanin.theory.names import named
+
+    if not isinstance(activation, str):
+        return gain_of(as_activation(activation), depth=depth, width=width)
+    if ":" not in activation and not activation.endswith(".py"):
+        return gain_of(named(activation), depth=depth, width=width)
+    function = load(activation, what="an activation")
+    return gain_of(as_activation(function, activation.rpartition(":")[2]), depth=depth, width=width)

@@ -15,6 +15,7 @@ from fanin.sources import first_line, own_line
 _COMMANDS = {
     "compare": "Which initialization trains a model best, beyond luck.",
     "export": "Write a store's runs as CSV or JSON lines.",
+    "gain": "The gain of an activation, and whether signals stay where it puts them.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
 }

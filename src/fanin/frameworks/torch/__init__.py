@@ -1,0 +1,1 @@
+"""PyTorch: what a module holds, and what its functions compute."""

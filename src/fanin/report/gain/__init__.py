@@ -1,0 +1,1 @@
+"""The gain of an activation as text and HTML."""

@@ -1,0 +1,1 @@
+"""What a model's signals do: Gaussian moments of activations, gains, stability."""
