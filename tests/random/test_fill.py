@@ -175,6 +175,17 @@ def test_the_most_extreme_values():
     np.testing.assert_allclose(values, [special.ndtri(2.0**-65), -special.ndtri(2.0**-65)], rtol=2e-9)
 
 
+def test_parameters_of_any_type_are_the_same_numbers():
+    for fill, options in (
+        (fill_truncated_normal, {"mean": 3, "sd": 2, "low": -1, "high": 2}),
+        (fill_uniform, {"low": 1, "high": 3}),
+    ):
+        expected = filled(fill, 5000, np.float64, **{name: float(value) for name, value in options.items()})
+        for kind in (np.float32, np.int8):
+            typed = {name: kind(value) for name, value in options.items()}
+            np.testing.assert_array_equal(filled(fill, 5000, np.float64, **typed), expected)
+
+
 @given(
     st.floats(-1e3, 1e3),
     st.floats(0, 1e3),
@@ -234,6 +245,8 @@ def test_what_does_not_exist_is_an_error(fill, options):
 
 
 def test_what_cannot_be_filled_is_an_error():
+    with pytest.raises(FaninError, match="no key of a sequence"):
+        fill_normal(np.empty(3), 2**64)
     with pytest.raises(FaninError, match="int64 array cannot be filled"):
         filled(fill_normal, 3, np.int64)
     target = np.empty(3, np.float32)
@@ -250,3 +263,17 @@ def test_small_fills_do_not_wait_for_numba():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.split() == ["False", "True"]
+
+
+def test_without_numba_numpy_fills():
+    code = (
+        "import sys; sys.modules['numba'] = None; import numpy; from fanin.random.fill import fill_normal;"
+        "out = numpy.empty(2**20, 'f'); fill_normal(out, 1); print(float(out[-1]));"
+        "fill_normal(out, 1, compiled=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    expected = np.empty(1, np.float32)
+    fill_normal(expected, 1, start=2**20 - 1)
+    assert float(done.stdout) == expected[0]
+    assert "numba is not installed." in done.stderr
+    assert "pip install 'fanin[fast]'" in done.stderr

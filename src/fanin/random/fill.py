@@ -7,19 +7,19 @@ with the same bits.
 
 from __future__ import annotations
 
-import importlib.util
+import functools
+import importlib
 import math
 import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.errors import FaninError
+from fanin.errors import FaninError, missing_extra
 from fanin.random import plain
 from fanin.random.law import law
 from fanin.random.philox import WORD
@@ -37,7 +37,14 @@ Write = Callable[[NDArray[np.floating], int], None]
 
 
 def fill_normal(
-    out: NDArray[np.floating], key: int, mean: float = 0.0, sd: float = 1.0, **options: Any
+    out: NDArray[np.floating],
+    key: int,
+    mean: float = 0.0,
+    sd: float = 1.0,
+    *,
+    start: int = 0,
+    threads: int | None = None,
+    compiled: bool | None = None,
 ) -> None:
     """Fill an array with normal values.
 
@@ -51,7 +58,12 @@ def fill_normal(
         key: The sequence's key, from `fanin.random.philox.key_of`.
         mean: Mean.
         sd: Standard deviation.
-        **options: See `fill_truncated_normal`.
+        start: Index of the first value in the key's sequence.
+        threads: How many work on it, see `fill_truncated_normal`.
+        compiled: Whether Numba does it, see `fill_truncated_normal`.
+
+    Raises:
+        FaninError: The array cannot be filled, or the distribution does not exist.
 
     Example:
         >>> out = np.empty((64, 64), np.float32)
@@ -62,7 +74,9 @@ def fill_normal(
     References:
         Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011.
     """
-    fill_truncated_normal(out, key, mean, sd, -math.inf, math.inf, **options)
+    fill_truncated_normal(
+        out, key, mean, sd, -math.inf, math.inf, start=start, threads=threads, compiled=compiled
+    )
 
 
 def fill_truncated_normal(
@@ -94,7 +108,8 @@ def fill_truncated_normal(
             not depend on it.
 
     Raises:
-        FaninError: The array cannot be filled, or the distribution does not exist.
+        FaninError: The array cannot be filled, the distribution does not exist, or Numba is asked for and
+            not installed.
 
     Example:
         >>> whole, part = np.empty(10, np.float32), np.empty(4, np.float32)
@@ -103,7 +118,9 @@ def fill_truncated_normal(
         >>> bool((whole[3:7] == part).all() and abs(whole).max() <= 2)
         True
     """
-    _check(out, start)
+    _check(out, key, start)
+    # Python's own numbers, so that nothing is computed in a shorter type, or compiled again for another.
+    mean, sd, low, high = map(float, (mean, sd, low, high))
     _check_normal(mean, sd, low, high)
     least, greatest = (mean + sd * bound if math.isfinite(bound) else bound for bound in (low, high))
     arguments = (law(low, high), mean, sd, *_inward(least, greatest, out.dtype))
@@ -143,7 +160,8 @@ def fill_uniform(
         >>> bool(out.min() >= -1 and out.max() < 1)
         True
     """
-    _check(out, start)
+    _check(out, key, start)
+    low, high = float(low), float(high)
     if not -math.inf < low <= high < math.inf:
         raise FaninError(f"There is no uniform distribution on [{low}, {high}).", expected="low <= high")
     step = (high - low) / WORD
@@ -179,8 +197,19 @@ def _engine(size: int, compiled: bool | None) -> ModuleType:
     """Return `plain` or `compiled`; Numba is not imported for what NumPy does in the meantime."""
     if compiled is None:
         least = _LOADED_FROM if COMPILED in sys.modules else _LOAD_FROM
-        compiled = size >= least and importlib.util.find_spec("numba") is not None
-    return importlib.import_module(COMPILED) if compiled else plain
+        return (size >= least and _compiled()) or plain
+    engine = _compiled() if compiled else plain
+    if engine is None:
+        raise missing_extra("numba", "fast")
+    return engine
+
+
+@functools.cache
+def _compiled() -> ModuleType | None:
+    try:
+        return importlib.import_module(COMPILED)
+    except ImportError:  # Numba is not there, or not made for this NumPy
+        return None
 
 
 def _fill(out: NDArray[np.floating], start: int, threads: int | None, write: Write) -> None:
@@ -195,10 +224,12 @@ def _fill(out: NDArray[np.floating], start: int, threads: int | None, write: Wri
         list(pool.map(write_range, edges[:-1], edges[1:]))
 
 
-def _check(out: NDArray[np.floating], start: int) -> None:
+def _check(out: NDArray[np.floating], key: int, start: int) -> None:
     if out.dtype not in (np.float32, np.float64) or not out.flags.writeable:
         state = "" if out.flags.writeable else "read-only "
         raise FaninError(f"A {state}{out.dtype} array cannot be filled.", expected="float32 or float64")
+    if not 0 <= key < 2**64:
+        raise FaninError(f"{key} is no key of a sequence.", expected="0 <= key < 2^64, from key_of")
     if not 0 <= start <= 2**64 - out.size:
         raise FaninError(f"There is no index {start} in a sequence.", expected="0 <= index < 2^64")
 
