@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
+    from fanin.schemes.plan import InitPlan
     from fanin.theory.gain import Gain
 
 SEED_SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")
@@ -149,3 +150,90 @@ def gain(activation: Any, *, depth: int = 50, width: int | None = 1024) -> Gain:
         return gain_of(named(activation), depth=depth, width=width)
     function = load(activation, what="an activation")
     return gain_of(as_activation(function, activation.rpartition(":")[2]), depth=depth, width=width)
+
+
+def plan(model: Any, scheme: Any = "he_normal", *, strict: bool = False) -> InitPlan:
+    """Return what a scheme would do to every parameter of a model, and why; nothing is changed.
+
+    Args:
+        model: A torch.nn.Module (on the meta device too) or a built Keras model; also "file.py:name" or
+            "package.module:name" of a function that returns one.
+        scheme: A name (see `fanin schemes`), a scheme, a distribution, a `fanin.Policy`, or a function from
+            a parameter to a distribution.
+        strict: Whether parameters of unknown layers are an error; else they stay as they are, and the plan
+            says so.
+
+    Returns:
+        The plan: print it, edit it with `replace`, keep it with `to_json`, and `apply` it.
+
+    Raises:
+        FaninError: The model has no parameters or is not built, or the scheme cannot be read or drawn.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+        >>> round(fanin.plan(model, "he_normal")["0.weight"].sd ** 2, 6)  # 2 / fan_in
+        0.1
+    """
+    from fanin.experiments.models import as_model
+    from fanin.frameworks.find import front_end
+    from fanin.schemes.plan import make_plan
+
+    model = as_model(model)
+    return make_plan(front_end(model).inventory(model), scheme, strict=strict)
+
+
+def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
+    """Give a model the weights of a plan.
+
+    Every value depends on (seed, parameter name, index) alone: not on the order of the layers, the device,
+    the number of threads, or how the parameter is sharded.
+
+    Args:
+        plan: What to draw.
+        model: The model it was made for, or another of the same parameters.
+        seed: Any integer.
+        **options: For PyTorch, `device`: where a module on the meta device is made.
+
+    Returns:
+        The model, changed in place: all of it, or nothing where something does not fit.
+
+    Raises:
+        FaninError: The model has other parameters than the plan.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Linear(20, 64)
+        >>> float(fanin.apply(fanin.plan(model, "zeros"), model).weight.abs().max())
+        0.0
+    """
+    from fanin.frameworks.find import front_end
+
+    return front_end(model).apply_plan(plan, model, seed, **options)
+
+
+def initialize(
+    model: Any, scheme: Any = "he_normal", *, seed: int = 0, strict: bool = False, **options: Any
+) -> Any:
+    """Initialize a model: `plan`, then `apply`.
+
+    Args:
+        model: As for `plan`.
+        scheme: As for `plan`.
+        seed: As for `apply`.
+        strict: As for `plan`.
+        **options: As for `apply`.
+
+    Returns:
+        The model, changed in place.
+
+    Raises:
+        FaninError: As for `plan` and `apply`; the model is then as it was.
+
+    Example:
+        >>> import fanin, torch
+        >>> one, other = (fanin.initialize(torch.nn.Linear(20, 64), "he_normal", seed=7) for _ in range(2))
+        >>> bool((one.weight == other.weight).all())
+        True
+    """
+    return apply(plan(model, scheme, strict=strict), model, seed=seed, **options)

@@ -15,7 +15,8 @@ from fanin.sources import first_line, own_line
 _COMMANDS = {
     "compare": "Which initialization trains a model best, beyond luck.",
     "export": "Write a store's runs as CSV or JSON lines.",
-    "gain": "The gain of an activation, and whether signals stay where it puts them.",
+    "gain": "The gain of an activation, and whether depth keeps it.",
+    "plan": "What a scheme would do to every parameter of a model.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
 }

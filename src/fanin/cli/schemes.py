@@ -36,7 +36,7 @@ def _record(name: str) -> dict[str, Any]:
         "source": scheme.source,
         "assumptions": scheme.assumptions,
         "arguments": {**CATALOGUE[scheme.name].defaults, **dict(scheme.arguments)},
-        "biases": "drawn too" if scheme.bias else "left as the layer has them",
+        "biases": "drawn too" if "bias" in scheme.others else "left as the layer has them",
         "aliases": [alias for alias, target in ALIASES.items() if target == scheme.name],
     }
 

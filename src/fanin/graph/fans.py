@@ -27,6 +27,7 @@ def fans(parameter: Parameter) -> Fans:
         depthwise        T                     T multiplier
         transposed       T in / (stride groups)   T out / groups
         gates            in                    out / gates
+        embedding        1                     out
 
     (stride is the product over the spatial axes: each output is reached by T / stride taps on average.)
 
@@ -45,9 +46,10 @@ def fans(parameter: Parameter) -> Fans:
     """
     if parameter.kind == "bias" and parameter.kernel is not None:
         return fans(parameter.kernel)
-    if len(parameter.axes) != len(parameter.shape) or "out" not in parameter.axes + ("out",) * _depthwise(
-        parameter
-    ):
+    if parameter.kind == "embedding" and (parameter.axes or len(parameter.shape) == 2):
+        return Fans(1.0, float(parameter.shape[-1]))
+    known = {"out", "multiplier"} & set(parameter.axes)
+    if len(parameter.axes) != len(parameter.shape) or not known:
         raise FaninError(
             f"The fans of {parameter.name} {parameter.shape} are unknown.",
             expected="a kernel of a known layer",
@@ -57,7 +59,10 @@ def fans(parameter: Parameter) -> Fans:
     if _depthwise(parameter):
         return Fans(float(taps), float(taps * _size(parameter, "multiplier")))
     outputs = _size(parameter, "out") / parameter.gates
-    # A grouped kernel's input axis counts one group already, except where it is transposed.
+    # Of the channels, a grouped kernel's input axis counts one group; a transposed one's its output axis.
+    if parameter.transposed:
+        return Fans(taps * inputs / (parameter.stride * parameter.groups), float(taps * outputs))
+    # A stride here is one of the inputs' dilation: zeros between them, as many taps that meet nothing.
     return Fans(taps * inputs / parameter.stride, taps * outputs / parameter.groups)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Axis = Literal["in", "out", "tap", "multiplier"]
-"""An axis of a weight: input or output units, kernel taps, or a depthwise multiplier."""
+Axis = Literal["in", "out", "tap", "multiplier", "expert"]
+"""An axis of a weight: input or output units, taps, a depthwise multiplier, or matrices side by side."""
 
 Kind = Literal["kernel", "recurrent", "bias", "embedding", "norm", "unknown"]
-"""What a parameter does; only kernels and recurrent kernels are weights that schemes reach."""
+"""What a parameter does."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,19 @@ class Parameter:
         shape: Its shape.
         kind: What it does.
         axes: The meaning of every axis; empty where nobody knows.
-        gates: Gates packed into the "out" axis (4 for an LSTM): each is a matrix of its own.
+        gates: Matrices packed into the "out" axis (4 for an LSTM, 3 for packed query, key and value).
+        gate_names: Their names, where they differ in meaning.
         groups: Groups of channels of a convolution.
-        stride: Product of the strides of a transposed convolution, else 1.
-        transposed: Whether it is a transposed convolution's kernel.
+        stride: Product of the strides of a transposed convolution or of an input dilation, else 1.
+        transposed: Whether it is a transposed convolution's kernel (if grouped: one that packs its inputs).
         kernel: For a bias, the kernel of its layer.
+        layer: Type of its layer, as its framework names it.
+        roles: What it is in the whole model (see `fanin.graph.roles`).
+        inputs: What its layer's inputs come from: the name of an activation, "norm", "data", or empty
+            where nobody knows.
+        block: Place of its block among the model's repeated blocks, from 0; None outside of them.
+        blocks: How many such blocks there are, 0 outside of them.
+        padding: Row of an embedding that stays zero.
     """
 
     name: str
@@ -37,3 +45,15 @@ class Parameter:
     stride: int = 1
     transposed: bool = False
     kernel: Parameter | None = None
+    layer: str = ""
+    gate_names: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    inputs: str = ""
+    block: int | None = None
+    blocks: int = 0
+    padding: int | None = None
+
+    @property
+    def role(self) -> str:
+        """Its roles as text, or its kind where it has none."""
+        return ", ".join(self.roles) or self.kind

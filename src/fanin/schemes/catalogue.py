@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
+from fanin.schemes.decision import Rule
 from fanin.schemes.distributions import (
     Constant,
     Distribution,
@@ -17,7 +18,6 @@ from fanin.schemes.distributions import (
     TruncatedNormal,
     Uniform,
 )
-from fanin.schemes.scheme import Rule
 
 # A standard normal truncated at +-2 has this sd; truncated schemes divide by it to keep the variance.
 TRUNCATED_SD = 0.87962566103423978
@@ -25,6 +25,9 @@ TRUNCATED_SD = 0.87962566103423978
 _GLOROT = "Glorot and Bengio 2010, eq. 12, 16"
 _HE = "He et al. 2015, arXiv:1502.01852, eq. 10"
 _LECUN = "LeCun et al. 1998, Efficient BackProp, eq. 16"
+
+
+KernelRule = Callable[[Parameter], Distribution]
 
 
 @dataclass(frozen=True)
@@ -38,24 +41,24 @@ class Entry:
         source: Where it comes from.
         assumptions: What it takes for granted.
         defaults: Its arguments with their defaults, which are Keras'.
-        bias: The rule for biases, where it has one.
+        others: Rules for other roles and kinds than kernels.
     """
 
-    make: Callable[..., Rule]
+    make: Callable[..., KernelRule]
     summary: str
     formula: str
     source: str
     assumptions: str = ""
     defaults: Mapping[str, float] = field(default_factory=dict)
-    bias: Rule | None = None
+    others: Mapping[str, Rule] = field(default_factory=dict)
 
 
-def _fixed(kind: Callable[..., Distribution]) -> Callable[..., Rule]:
+def _fixed(kind: Callable[..., Distribution]) -> Callable[..., KernelRule]:
     """Return a maker of rules that do not look at the parameter."""
     return lambda *arguments: lambda parameter: kind(*arguments)
 
 
-def variance_scaling(scale: float, mode: str, distribution: str) -> Rule:
+def variance_scaling(scale: float, mode: str, distribution: str) -> KernelRule:
     """Return the rule Var = scale / fan, where fan is fan_in or the average of the fans.
 
     Args:
@@ -175,7 +178,7 @@ CATALOGUE: dict[str, Entry] = {
         "U(-r, r), r = 1 / sqrt(fan_in); biases too",
         "PyTorch, kaiming_uniform_(a=sqrt 5)",
         "-",
-        bias=_torch_range,
+        others={"bias": _torch_range},
     ),
 }
 

@@ -43,7 +43,7 @@ def get_scheme(text: str) -> Scheme:
         source=entry.source,
         assumptions=entry.assumptions,
         arguments=tuple((key, value) for key, value in arguments.items() if value != entry.defaults[key]),
-        bias=entry.bias,
+        others=entry.others,
     )
 
 

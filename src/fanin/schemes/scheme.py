@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.graph.parameter import Parameter
+from fanin.schemes.decision import Decision, Rule
 from fanin.schemes.distributions import Distribution
-
-Rule = Callable[[Parameter], Distribution]
 
 
 @dataclass(frozen=True)
@@ -18,13 +17,13 @@ class Scheme:
 
     Args:
         name: Its name in the catalogue.
-        rule: From a kernel to its distribution.
+        rule: From a kernel to its distribution, for the kernels that `others` says nothing about.
         summary: What it is for, in one line.
         formula: Its formula, as text.
         source: Paper and equation.
         assumptions: What the formula takes for granted.
         arguments: The arguments that differ from the defaults.
-        bias: From a bias to its distribution; None leaves biases as the layer has them.
+        others: Rules by role ("head", "residual_out") or kind ("bias", "embedding", "norm").
 
     Example:
         >>> from fanin.schemes.distributions import Normal
@@ -33,13 +32,13 @@ class Scheme:
     """
 
     name: str
-    rule: Rule = field(repr=False)
+    rule: Callable[[Parameter], Distribution] = field(repr=False)
     summary: str = ""
     formula: str = ""
     source: str = ""
     assumptions: str = ""
     arguments: tuple[tuple[str, Any], ...] = ()
-    bias: Rule | None = field(default=None, repr=False)
+    others: Mapping[str, Rule] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
@@ -53,4 +52,21 @@ class Scheme:
 
     def bias_distribution(self, parameter: Parameter) -> Distribution | None:
         """Return what a bias is drawn from; None leaves it as its layer has it."""
-        return self.bias(parameter) if self.bias else None
+        found = self.decide(parameter)
+        return found.distribution if found else None
+
+    def decide(self, parameter: Parameter) -> Decision | None:
+        """Return what a parameter is drawn from and why; None where the scheme says nothing about it."""
+        for place in (*parameter.roles, parameter.kind):
+            if place in self.others:
+                return as_decision(self.others[place](parameter), f"{self.label}: {place}")
+        if parameter.kind in ("kernel", "recurrent"):
+            return Decision(
+                self.rule(parameter), f"{self.label}: {self.formula}" if self.formula else self.label
+            )
+        return None
+
+
+def as_decision(found: Distribution | Decision | None, reason: str) -> Decision | None:
+    """Give what a rule returned a reason, where it has none of its own."""
+    return found if found is None or isinstance(found, Decision) else Decision(found, reason)

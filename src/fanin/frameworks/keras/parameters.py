@@ -13,7 +13,17 @@ from fanin.graph.parameter import Axis, Parameter
 
 layers = keras.layers
 
-_GATES = {"LSTMCell": 4, "GRUCell": 3, "SimpleRNNCell": 1}
+_GATES = {
+    "LSTMCell": ("input", "forget", "cell", "output"),
+    "GRUCell": ("update", "reset", "new"),
+    "SimpleRNNCell": (),
+}
+_ATTENTION = {
+    "query": ("query",),
+    "key": ("key",),
+    "value": ("value",),
+    "attention_output": ("attention_out",),
+}
 _NORMS = (
     layers.BatchNormalization,
     layers.LayerNormalization,
@@ -35,7 +45,7 @@ def parameters(model: keras.Model) -> dict[str, Parameter]:
     for layer in model._flatten_layers():
         for parameter in _of_layer(layer):
             if parameter.name in found:
-                found[parameter.name] = parameter
+                found[parameter.name] = replace(parameter, layer=type(layer).__name__)
     return found
 
 
@@ -44,7 +54,11 @@ def _of_layer(layer: Any) -> Iterator[Parameter]:
     if isinstance(layer, _NORMS):
         yield from (Parameter(v.path, tuple(v.shape), "norm") for v in layer.variables)
     elif isinstance(layer, layers.Embedding):
-        yield from (Parameter(v.path, tuple(v.shape), "embedding") for v in layer.variables)
+        axes: tuple[Axis, ...] = ("in", "out")
+        yield from (
+            Parameter(v.path, tuple(v.shape), "embedding", axes, roles=("embedding",))
+            for v in layer.variables
+        )
     elif type(layer).__name__ in _GATES:
         yield from _of_cell(layer, _GATES[type(layer).__name__])
     elif isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
@@ -70,7 +84,8 @@ def _kernel(layer: Any) -> Parameter | None:
     if isinstance(layer, layers.Dense):
         return replace(base, axes=("in", "out"))
     if isinstance(layer, layers.EinsumDense):
-        return replace(base, axes=_einsum_axes(layer.equation, len(base.shape)))
+        axes = _einsum_axes(layer.equation, len(base.shape))
+        return replace(base, axes=axes, roles=_ATTENTION.get(layer.name, ()))
     if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
         return replace(base, axes=_conv_axes(taps, "in", "multiplier"))
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
@@ -93,13 +108,15 @@ def _einsum_axes(equation: str, rank: int) -> tuple[Axis, ...]:
     return tuple("out" if letter in output else "in" for letter in kernel) if len(kernel) == rank else ()
 
 
-def _of_cell(cell: Any, gates: int) -> Iterator[Parameter]:
-    kernel = Parameter(cell.kernel.path, tuple(cell.kernel.shape), "kernel", ("in", "out"), gates=gates)
+def _of_cell(cell: Any, gates: tuple[str, ...]) -> Iterator[Parameter]:
+    packed: dict[str, Any] = {"gates": max(len(gates), 1), "gate_names": gates}
+    kernel = Parameter(cell.kernel.path, tuple(cell.kernel.shape), "kernel", ("in", "out"), **packed)
     yield kernel
     recurrent = cell.recurrent_kernel
-    yield Parameter(recurrent.path, tuple(recurrent.shape), "recurrent", ("in", "out"), gates=gates)
+    shape, roles = tuple(recurrent.shape), ("recurrent",)
+    yield Parameter(recurrent.path, shape, "recurrent", ("in", "out"), roles=roles, **packed)
     if cell.bias is not None:
-        yield Parameter(cell.bias.path, tuple(cell.bias.shape), "bias", kernel=kernel)
+        yield Parameter(cell.bias.path, tuple(cell.bias.shape), "bias", kernel=kernel, **packed)
 
 
 def _separable(layer: Any) -> Iterator[Parameter]:

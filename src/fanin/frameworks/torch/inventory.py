@@ -1,0 +1,109 @@
+"""A PyTorch module's parameters, ties, buffers and parametrizations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
+
+from fanin.errors import FaninError
+from fanin.frameworks.torch.layers import layer_parameters
+from fanin.frameworks.torch.roles import Structure
+from fanin.frameworks.torch.wiring import inputs_of_layers
+from fanin.graph.inventory import Inventory, Kept
+from fanin.graph.parameter import Parameter
+
+
+def inventory(model: nn.Module) -> Inventory:
+    """Return what a module's state is made of.
+
+    Args:
+        model: Any module; nothing is run and nothing is changed.
+
+    Raises:
+        FaninError: A lazy layer has no shape yet.
+    """
+    model = uncompiled(model)
+    owners: dict[int, str] = {}
+    parameters: list[Parameter] = []
+    kept: list[Kept] = []
+    structure, inputs = Structure(model), inputs_of_layers(model)
+    for path, layer in model.named_modules(remove_duplicate=False):
+        if is_parametrization(path):
+            continue
+        own = own_tensors(layer)
+        _check_made(path, own)
+        known = layer_parameters(layer, own, path)
+        for name, tensor in own.items():
+            full = f"{path}.{name}" if path else name
+            if id(tensor) in owners:
+                kept.append(Kept(full, tuple(tensor.shape), f"tied to {owners[id(tensor)]}"))
+                continue
+            owners[id(tensor)] = full
+            if reason := _why_kept(tensor):
+                kept.append(Kept(full, tuple(tensor.shape), reason))
+                continue
+            found = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
+            parameters.append(replace(structure.placed(found, path), inputs=inputs.get(path, "")))
+    kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
+    return Inventory(tuple(structure.headed(parameters)), tuple(kept), f"{type(model).__name__} (torch)")
+
+
+def uncompiled(model: Any) -> nn.Module:
+    """Return the module that `torch.compile` wrapped, or the module itself."""
+    return getattr(model, "_orig_mod", model)
+
+
+def is_parametrization(path: str) -> bool:
+    """Return whether a module only holds what another one's parameter is computed from."""
+    return "parametrizations" in path.split(".")
+
+
+def own_tensors(layer: nn.Module) -> dict[str, Any]:
+    """Return a layer's own parameters; parametrized ones under the name that they are used by."""
+    own: dict[str, Any] = dict(layer.named_parameters(recurse=False))
+    if parametrize.is_parametrized(layer):
+        own |= {str(name): _Parametrized(layer, str(name)) for name in layer.parametrizations}  # pyright: ignore
+    return own
+
+
+class _Parametrized:
+    """A tensor that is computed from others; it takes the place of a parameter in an inventory."""
+
+    def __init__(self, layer: Any, name: str) -> None:
+        with torch.no_grad():
+            value = getattr(layer, name)
+        self.shape, self.dtype = value.shape, value.dtype
+        self.requires_grad = any(t.requires_grad for t in layer.parametrizations[name].parameters())
+
+
+def _why_kept(tensor: Any) -> str:
+    if tensor.dtype.is_complex:
+        return f"{tensor.dtype}: complex weights are not drawn yet"
+    if not tensor.dtype.is_floating_point:
+        return f"{tensor.dtype}, no weight"
+    return "" if tensor.requires_grad else "frozen: requires_grad is False"
+
+
+def _check_made(path: str, own: dict[str, Any]) -> None:
+    lazy = [f"{path}.{name}" if path else name for name, tensor in own.items() if is_lazy(tensor)]
+    if lazy:
+        raise FaninError(
+            f"{lazy[0]} has no shape yet: its layer is lazy.", fix="run the model once on an example first"
+        )
+
+
+def located(model: nn.Module, names: set[str]) -> Iterator[tuple[str, nn.Module, str]]:
+    """Yield (full name, layer, name in the layer) of some of a module's tensors."""
+    for path, layer in uncompiled(model).named_modules(remove_duplicate=False):
+        if is_parametrization(path):
+            continue
+        for name in own_tensors(layer):
+            full = f"{path}.{name}" if path else name
+            if full in names:
+                yield full, layer, name

@@ -1,0 +1,123 @@
+import pytest
+
+import fanin
+from fanin.errors import FaninError
+from fanin.graph.inventory import Inventory, Kept
+from fanin.graph.parameter import Parameter
+from fanin.schemes.distributions import Constant, Normal, Orthogonal, PerGate
+from fanin.schemes.plan import InitPlan, make_plan
+from fanin.schemes.policy import Policy
+from fanin.schemes.scheme import Scheme
+
+KERNEL = Parameter("block.0.fc.weight", (8, 4), "kernel", ("out", "in"), layer="Linear")
+HEAD = Parameter("out.weight", (2, 8), "kernel", ("out", "in"), layer="Linear", roles=("head",))
+BIAS = Parameter("out.bias", (2,), "bias", kernel=HEAD, layer="Linear")
+NORM = Parameter("norm.weight", (8,), "norm", layer="LayerNorm")
+OTHER = Parameter("scale", (1,), layer="Mine")
+TABLE = Parameter("table", (10, 4), "embedding", ("in", "out"), roles=("embedding",))
+LSTM = Parameter("lstm.bias", (16,), "bias", gates=4, gate_names=("input", "forget", "cell", "output"))
+ALL = (KERNEL, HEAD, BIAS, NORM, OTHER, TABLE, LSTM)
+
+
+def drawn(policy, parameter):
+    return Policy(policy, default="orthogonal").decide(parameter).distribution
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["head", "kernel", "Linear", "out.*", "*.weight", fanin.role.head, lambda p: p.shape == (2, 8)],
+)
+def test_selectors_of_every_kind_reach_what_they_mean(selector):
+    assert drawn({selector: "zeros"}, HEAD) == Constant(0.0)
+    assert drawn({selector: "zeros"}, TABLE) is None
+
+
+def test_the_first_rule_that_matches_decides():
+    rules = {"out.*": "zeros", "Linear": "ones"}
+    assert drawn(rules, HEAD) == Constant(0.0)
+    assert drawn(rules, KERNEL) == Constant(1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("normal(stddev=0.5)", Normal(0.0, 0.5)),
+        (Normal(0.0, 3.0), Normal(0.0, 3.0)),
+        (Scheme("mine", lambda p: Normal(0.0, 1 / p.shape[1])), Normal(0.0, 0.125)),
+        (lambda p: Normal(0.0, 7.0), Normal(0.0, 7.0)),
+        (fanin.keep, None),
+    ],
+)
+def test_values_of_every_kind(value, expected):
+    assert drawn({"head": value}, HEAD) == expected
+
+
+def test_a_scheme_reaches_kernels_and_what_a_rule_names():
+    policy = Policy({}, default="normal")
+    assert policy.decide(TABLE).distribution is None
+    assert policy.decide(TABLE).reason == "no rule for embedding"
+    assert drawn({"embedding": "normal"}, TABLE) == Normal(0.0, 0.05)
+
+
+def test_what_no_rule_reaches():
+    policy = Policy({}, default="orthogonal")
+    assert policy.decide(KERNEL).distribution == Orthogonal(1.0)
+    assert policy.decide(BIAS).distribution == Constant(0.0)
+    assert policy.decide(LSTM).distribution == PerGate(
+        (Constant(0.0), Constant(1.0), Constant(0.0), Constant(0.0))
+    )
+    assert policy.decide(NORM).reason == "norms stay as they are"
+    assert policy.decide(OTHER).reason == "unknown parameter of Mine"
+
+
+@pytest.mark.parametrize("value", [3, None, object()])
+def test_what_is_no_scheme_is_said_so(value):
+    with pytest.raises(FaninError, match="is not a scheme"):
+        Policy({"head": value})
+
+
+def test_a_rule_that_returns_something_else_is_said_so():
+    with pytest.raises(FaninError, match=r"returned float for out\.weight"):
+        drawn({"head": lambda p: 0.1}, HEAD)
+
+
+def test_a_plan_lists_everything_once():
+    plan = make_plan(Inventory(ALL, (Kept("tied", (8, 4), "tied to table"),), "net"), "he_normal")
+    names = [row.parameter.name for row in plan] + [kept.name for kept in plan.untouched]
+    assert sorted(names) == sorted([p.name for p in ALL] + ["tied"])
+    assert plan.notes == ("Parameters of unknown layers stay as they are: scale.",)
+
+
+def test_a_plan_is_data():
+    plan = make_plan(Inventory(ALL, (Kept("tied", (8, 4), "tied to table"),), "net"), "he_normal")
+    assert InitPlan.from_json(plan.to_json()) == plan
+    assert plan.replace("out.weight", Constant(0.0))["out.weight"].distribution == Constant(0.0)
+    assert plan["out.weight"].distribution != Constant(0.0)
+
+
+def test_a_plan_is_kept_in_a_file(tmp_path):
+    plan = make_plan(Inventory(ALL), "he_normal")
+    plan.to_json(tmp_path / "plan.json")
+    assert InitPlan.from_json(tmp_path / "plan.json") == plan
+
+
+def test_bad_plans():
+    plan = make_plan(Inventory(ALL), "he_normal")
+    with pytest.raises(FaninError, match=r"does not draw 'out\.weigth'") as error:
+        plan["out.weigth"]
+    assert "out.weight" in str(error.value)
+    with pytest.raises(FaninError, match="not the record of a plan"):
+        InitPlan.from_dict({"rows": 3})
+    with pytest.raises(FaninError, match="is no distribution"):
+        InitPlan.from_json(plan.to_json().replace('"Constant"', '"Constnat"'))
+    with pytest.raises(FaninError, match="has no parameters"):
+        make_plan(Inventory((), source="Identity (torch)"), "zeros")
+    with pytest.raises(FaninError, match="1 parameters are of unknown layers: scale"):
+        make_plan(Inventory(ALL), "zeros", strict=True)
+    with pytest.raises(FaninError, match="would have the sd nan"):
+        make_plan(Inventory((KERNEL,)), Normal(0.0, float("nan")))
+
+
+def test_rules_that_reach_nothing_are_noted():
+    plan = make_plan(Inventory((KERNEL,)), Policy({"hed": "zeros"}))
+    assert plan.notes == ("The rule for 'hed' reaches no parameter.",)
