@@ -53,10 +53,22 @@ def _check_different(choices: Iterable[Choice]) -> None:
         labels[choice.label] = keys[choice.key] = choice
 
 
+def _check_by_kernel(scheme: Scheme) -> None:
+    """Refuse schemes that need to know the model's blocks: runs are drawn kernel by kernel."""
+    roles = [role for role in scheme.others if role != "bias"]
+    if roles:
+        raise FaninError(
+            f"{scheme.label} has rules of its own for {', '.join(roles)}, which compare does not look at yet.",
+            expected="a scheme for single kernels",
+            fix="fanin.initialize and fanin plan take it",
+        )
+
+
 def _choice(label: str | None, scheme: Any) -> Choice:
     if isinstance(scheme, str):
         # The user's own spelling is the label: an alias stays recognizable.
         found = get_scheme(scheme)
+        _check_by_kernel(found)
         return Choice(label or scheme.strip(), found, found.label)
     if isinstance(scheme, Scheme):
         return Choice(label or scheme.label, scheme, f"{scheme.label}@{fingerprint(scheme)[:8]}")

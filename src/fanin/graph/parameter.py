@@ -32,7 +32,7 @@ class Parameter:
         inputs: What its layer's inputs come from: the name of an activation, "norm", "data", or empty
             where nobody knows.
         block: Place of its block among the model's repeated blocks, from 0; None outside of them.
-        blocks: How many such blocks there are, 0 outside of them.
+        blocks: How many such blocks the model has.
         padding: Row of an embedding that stays zero.
     """
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
-from fanin.schemes.decision import Rule
+from fanin.schemes.by_role import BY_ROLE
 from fanin.schemes.distributions import (
     Constant,
     Distribution,
@@ -18,6 +17,7 @@ from fanin.schemes.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from fanin.schemes.entry import Entry, KernelRule
 
 # A standard normal truncated at +-2 has this sd; truncated schemes divide by it to keep the variance.
 TRUNCATED_SD = 0.87962566103423978
@@ -25,32 +25,6 @@ TRUNCATED_SD = 0.87962566103423978
 _GLOROT = "Glorot and Bengio 2010, eq. 12, 16"
 _HE = "He et al. 2015, arXiv:1502.01852, eq. 10"
 _LECUN = "LeCun et al. 1998, Efficient BackProp, eq. 16"
-
-
-KernelRule = Callable[[Parameter], Distribution]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One scheme of the catalogue.
-
-    Args:
-        make: From its arguments to the rule for kernels.
-        summary: What it is for.
-        formula: Its formula.
-        source: Where it comes from.
-        assumptions: What it takes for granted.
-        defaults: Its arguments with their defaults, which are Keras'.
-        others: Rules for other roles and kinds than kernels.
-    """
-
-    make: Callable[..., KernelRule]
-    summary: str
-    formula: str
-    source: str
-    assumptions: str = ""
-    defaults: Mapping[str, float] = field(default_factory=dict)
-    others: Mapping[str, Rule] = field(default_factory=dict)
 
 
 def _fixed(kind: Callable[..., Distribution]) -> Callable[..., KernelRule]:
@@ -178,8 +152,9 @@ CATALOGUE: dict[str, Entry] = {
         "U(-r, r), r = 1 / sqrt(fan_in); biases too",
         "PyTorch, kaiming_uniform_(a=sqrt 5)",
         "-",
-        others={"bias": _torch_range},
+        others=lambda: {"bias": _torch_range},
     ),
+    **BY_ROLE,
 }
 
 ALIASES = {

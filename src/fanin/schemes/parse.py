@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 from fanin.errors import FaninError, nearest
-from fanin.schemes.catalogue import ALIASES, CATALOGUE, Entry
+from fanin.schemes.catalogue import ALIASES, CATALOGUE
+from fanin.schemes.entry import Entry
 from fanin.schemes.scheme import Scheme
 
 
@@ -43,7 +44,7 @@ def get_scheme(text: str) -> Scheme:
         source=entry.source,
         assumptions=entry.assumptions,
         arguments=tuple((key, value) for key, value in arguments.items() if value != entry.defaults[key]),
-        others=entry.others,
+        others=entry.others(*arguments.values()),
     )
 
 

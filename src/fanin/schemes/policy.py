@@ -8,6 +8,7 @@ from typing import Any
 
 from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
+from fanin.graph.roles import query, residual_out
 from fanin.schemes.decision import Decision, Rule
 from fanin.schemes.defaults import default_decision
 from fanin.schemes.distributions import is_distribution
@@ -58,8 +59,9 @@ class Policy:
         return self._default.decide(parameter) or default_decision(parameter)
 
     def unmet(self, parameters: tuple[Parameter, ...]) -> list[str]:
-        """Return the selectors that none of the parameters matches."""
-        return [_shown(s) for s, _ in self._rules if not any(matches(s, p) for p in parameters)]
+        """Return the selectors, and the roles that the default looks for, that no parameter matches."""
+        wanted = [selector for selector, _ in self._rules] + self._default.roles
+        return [_shown(s) for s in wanted if not any(matches(s, p) for p in parameters)]
 
 
 def as_policy(scheme: Any) -> Policy:
@@ -104,6 +106,12 @@ class _Choice:
         if isinstance(self._value, Decision):
             return self._value.reason
         return getattr(self._value, "__name__", None) or str(self._value)
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles without which the choice would not be what it says."""
+        others = self._value.others if isinstance(self._value, Scheme) else {}
+        return [role for role in others if role in (residual_out, query)]
 
     def decide(self, parameter: Parameter, *, meant: bool = False) -> Decision | None:
         """Return what the choice says; where a parameter is meant, a scheme's rule for kernels holds too."""

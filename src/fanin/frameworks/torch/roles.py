@@ -42,7 +42,7 @@ class Structure:
         """Return a parameter with its block and the roles that follow from it."""
         block = self._block(path)
         if block is None:
-            return parameter
+            return replace(parameter, blocks=max(self._counts.values(), default=0))
         kind, place = self._blocks[block]
         roles = tuple(dict.fromkeys([*parameter.roles, *self._roles(parameter, path)]))
         return replace(parameter, block=place, blocks=self._counts[kind], roles=roles)
