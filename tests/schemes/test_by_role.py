@@ -115,7 +115,7 @@ def test_siren_tells_the_first_layer_from_the_others():
 
 
 def test_sirens_signals_stay():
-    """The variance v of 30 x goes to the solution of v = 2 Var sin(N(0, v)) = 1 - exp(-2 v) at great width."""
+    """At great width the variance of 30 x goes to v = 2 Var sin(N(0, v)) = 1 - exp(-2 v)."""
     layers = [nn.Linear(2, 512), Sine()]
     for _ in range(7):
         layers += [nn.Linear(512, 512), Sine()]
@@ -153,5 +153,5 @@ def test_packed_projections_are_told_from_the_gates_of_a_gru():
 
 
 def test_compare_says_that_it_does_not_look_at_roles_yet():
-    with pytest.raises(FaninError, match="gpt2 has rules of its own for residual_out, embedding"):
+    with pytest.raises(FaninError, match="gpt2 has rules for residual_out, embedding"):
         fanin.compare(schemes=["gpt2"], seeds=1)

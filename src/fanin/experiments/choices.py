@@ -58,7 +58,7 @@ def _check_by_kernel(scheme: Scheme) -> None:
     roles = [role for role in scheme.others if role != "bias"]
     if roles:
         raise FaninError(
-            f"{scheme.label} has rules of its own for {', '.join(roles)}, which compare does not look at yet.",
+            f"{scheme.label} has rules for {', '.join(roles)}, which compare does not look at yet.",
             expected="a scheme for single kernels",
             fix="fanin.initialize and fanin plan take it",
         )
