@@ -62,6 +62,11 @@ def sklearns_order(): return X, X[:10], Y, Y[:10]
 def no_test_labels(): return X, Y, X, None
 def complexes(): return X.astype(complex), Y
 def regression(): return X, X[:, 0]
+def slanted(x, alpha): return alpha * x
+def grows(x): return np.exp(x * x)
+def roots(x): return np.sqrt(x)
+def dies(x):
+    return {}["a"]
 """
 
 FILES = {
@@ -203,6 +208,24 @@ CASES = [
     ("compar", "no command 'compar'", "did you mean compare"),
     ("user.py:create_model", "no command", "fanin compare user.py:create_model"),
     ("schemes he_norml", "no scheme 'he_norml'", "he_normal"),
+    # activations
+    ("gain", "Missing argument 'ACTIVATION'"),
+    ("gain gelo", "no activation 'gelo'", "perhaps gelu"),
+    ("gain 'leaky_relu(x)'", "does not take x", "negative_slope=0.01"),
+    ("gain swiglu", "halves the width", "silu in SwiGLU"),
+    ("gain softmax", "mixes its elements"),
+    ("gain usr.py:mine", "There is no file 'usr.py'", "user.py"),
+    ("gain user.py", "names a file, but not an activation"),
+    ("gain user.py:numbrs", "no 'numbrs'", "numbers"),
+    ("gain user.py:X", "is of type ndarray", "an activation"),
+    ("gain user.py:Maker", "Maker is a class"),
+    ("gain user.py:slanted", "missing 1 required positional argument"),
+    ("gain user.py:grows", "grows too fast"),
+    ("gain user.py:roots", "roots is nan at x = -"),
+    ("gain user.py:dies", "KeyError: 'a'", 'return {}["a"]'),
+    ("gain gelu --depth 0", "depth is 0", "positive whole number"),
+    ("gain gelu --width -1", "width is -1"),
+    ("gain gelu --width wide", "'wide' is not a valid integer"),
     # files
     ("MINE --store absent/runs.db", "There is no directory absent", "mkdir -p"),
     ("MINE --store .", "is a directory", "runs.db"),

@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 
 from commands import invoke
+from fanin.report.gain.record import SCHEMA as GAIN_SCHEMA
+from fanin.report.gain.record import DriftRecord, GainRecord
 from fanin.report.schema import COMPARISON_SCHEMA, ComparisonRecord, Row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -57,6 +59,22 @@ def test_real_output_fits_the_types(folder, options):
     assert record["schema"] == COMPARISON_SCHEMA
 
 
+@pytest.mark.parametrize(
+    "command", ["gain gelu", "gain sign", "gain squared_relu --depth 90", "gain relu --width 0"]
+)
+def test_gains_output_fits_its_types(command):
+    record = json.loads(invoke(f"{command} --json").stdout, parse_constant=refuse)
+    jsonschema.validate(record, schema_of(GainRecord))
+    assert record["schema"] == GAIN_SCHEMA
+
+
+def test_the_page_names_the_fields_of_a_gain():
+    assert f'"{GAIN_SCHEMA}"' in PAGE
+    part = PAGE.partition("## A gain")[2]
+    for name in {*GainRecord.__annotations__, *DriftRecord.__annotations__}:
+        assert f"`{name}`" in part
+
+
 def test_a_record_of_another_shape_would_be_noticed(folder):
     record = json.loads(invoke("MINE --json").stdout)
     for change in ({"verdict": 3}, {"surprise": 1}, {"ranking": [{"rank": 1}]}):
@@ -68,7 +86,7 @@ def test_the_page_names_the_version_and_every_field():
     assert f'"{COMPARISON_SCHEMA}"' in PAGE
     fields, row = PAGE.split("A row of `ranking`:")
     assert documented(fields) == set(ComparisonRecord.__annotations__)
-    assert documented(row) == set(Row.__annotations__)
+    assert documented(row.partition("\n## ")[0]) == set(Row.__annotations__)
 
 
 def documented(text):

@@ -8,22 +8,22 @@ from contextlib import redirect_stdout
 
 import click
 
+_EXAMPLES = """\b
+fanin gain gelu
+fanin gain "leaky_relu(0.2)" --depth 100 --width 256
+fanin gain torch.nn.functional:hardswish"""
 
-@click.command("gain", context_settings={"show_default": True})
+
+@click.command("gain", epilog=_EXAMPLES, context_settings={"show_default": True})
 @click.argument("activation")
-@click.option("--depth", default=50, help="Layers over which the second moment is followed.")
+@click.option("--depth", default=50, help="Layers that the second moment is followed over.")
 @click.option("--width", default=1024, help="Units a layer; 0 for infinitely many.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(activation: str, depth: int, width: int, as_json: bool) -> None:
-    r"""Show the gain of ACTIVATION, and whether deep networks stay where it puts them.
+    """Show the gain of ACTIVATION, and whether deep networks stay where it puts them.
 
     ACTIVATION is a name (gelu, "leaky_relu(0.2)"), or file.py:function or package.module:function for
     one of your own.
-
-    \b
-    fanin gain gelu
-    fanin gain "leaky_relu(0.2)" --depth 100 --width 256
-    fanin gain torch.nn.functional:hardswish
     """
     from rich.console import Console
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 
 from fanin.errors import FaninError
@@ -23,7 +24,7 @@ def layer_function(layer: Any) -> Callable[[Any], Any]:
     """
     if layer.built and not layer.weights:
         return layer.call
-    single = type(layer).from_config({**layer.get_config(), "name": None})
+    single = type(layer).from_config({**layer.get_config(), "name": None, **_dtype()})
     single.build((None, 1))
     if not single.weights:
         return single.call
@@ -40,4 +41,9 @@ def layer_function(layer: Any) -> Callable[[Any], Any]:
                 fix="ask for each value by itself, as in leaky_relu(0.2)",
             )
         mine.assign(np.full(mine.shape, values[0]))
-    return lambda x: single.call(x.reshape((-1, 1))).reshape(x.shape)
+    return lambda x: keras.ops.reshape(single.call(keras.ops.reshape(x, (-1, 1))), (-1,))
+
+
+def _dtype() -> dict[str, str]:
+    # TensorFlow alone multiplies no float32 weight with a float64 input.
+    return {"dtype": "float64"} if keras.backend.backend() == "tensorflow" else {}

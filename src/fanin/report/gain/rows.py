@@ -70,6 +70,8 @@ def drift(record: GainRecord) -> str:
     layers = "1 layer" if path["depth"] == 1 else f"{path['depth']} layers"
     if path["width"] is None:
         return f"After {layers} of infinite width a second moment q of 0.99 is {low}, and one of 1.01 {high}."
+    if low == high:
+        return f"After {layers} of width {path['width']} the second moment q is {middle}."
     return (
         f"After {layers} of width {path['width']} the second moment q is between {low} and {high} in eight "
         f"of ten networks, its median {middle}."
