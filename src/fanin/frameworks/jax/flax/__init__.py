@@ -1,0 +1,1 @@
+"""What NNX and Linen, the two module systems of Flax, have in common."""

@@ -1,0 +1,1 @@
+"""Flax Linen: what a model consists of shows when it is called, abstractly: nothing is computed."""
