@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
+from fanin.schemes.auto import AUTO
 from fanin.schemes.by_role import BY_ROLE
 from fanin.schemes.distributions import (
     Constant,
@@ -155,6 +156,7 @@ CATALOGUE: dict[str, Entry] = {
         others=lambda: {"bias": _torch_range},
     ),
     **BY_ROLE,
+    **AUTO,
 }
 
 ALIASES = {

@@ -1,0 +1,112 @@
+"""`auto` against what it promises: second moments that stay, measured in the models themselves."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import fanin
+from fanin.schemes.distributions import Normal, Orthogonal, TruncatedNormal
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "selu": nn.SELU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.3),
+}
+
+
+def mlp(activation, depth, width=256):
+    layers = [nn.Linear(width, width)]
+    for _ in range(depth - 1):
+        layers += [activation(), nn.Linear(width, width)]
+    return nn.Sequential(*layers)
+
+
+def second_moments(model, x):
+    """Return the second moment after each layer with weights."""
+    found = []
+    with torch.no_grad():
+        for layer in model:
+            x = layer(x)
+            if isinstance(layer, nn.Linear):
+                found.append(float((x**2).mean()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_ten_layers_keep_the_second_moment_at_one(name):
+    x = torch.randn(256, 256, generator=torch.Generator().manual_seed(0))
+    seeds = [
+        second_moments(fanin.initialize(mlp(ACTIVATIONS[name], 10), "auto", seed=seed), x)
+        for seed in range(5)
+    ]
+    assert np.abs(np.log(np.mean(seeds, axis=0))).max() < math.log(1.5)
+
+
+def test_the_gain_is_the_one_of_what_feeds_the_layer():
+    plan = fanin.plan(nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4)), "auto")
+    # (16 x 8) is taller than wide: its columns are orthonormal, times sqrt(16 / 8) for the variance 1 / 8.
+    assert plan["0.weight"].sd ** 2 == pytest.approx(1 / 8)
+    assert plan["2.weight"].sd ** 2 == pytest.approx(fanin.gain("tanh").gain ** 2 / 16)
+    assert isinstance(plan["2.weight"].distribution, Orthogonal)
+    assert "tanh feeds it" in plan["2.weight"].reason
+    assert plan["0.weight"].reason.startswith("Var = 1 / fan_in: inputs have second moment 1")
+
+
+def test_an_unstable_gain_is_said_so():
+    plan = fanin.plan(mlp(nn.GELU, 3), "auto")
+    assert "(unstable: drifts with depth)" in plan["2.weight"].reason
+
+
+class Untraceable(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.fc(x) if x.sum() > 0 else x
+
+
+def test_what_is_not_known_is_said_so():
+    row = fanin.plan(Untraceable(), "auto")["fc.weight"]
+    assert row.reason == "Var = 1 / fan_in: fed by what is not known, taken to have second moment 1"
+    assert isinstance(row.distribution, TruncatedNormal)
+
+
+def test_a_transformer():
+    layer = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True)
+    model = nn.Sequential(nn.Embedding(9, 32), nn.TransformerEncoder(layer, 3, enable_nested_tensor=False))
+    plan = fanin.plan(model, "auto")
+    assert plan["0.weight"].distribution == Normal(0.0, 1 / math.sqrt(32))
+    assert plan["1.layers.0.linear2.weight"].sd ** 2 == pytest.approx(1 / (64 * 6))
+    assert {kept.reason for kept in plan.untouched} == {"norms stay as they are"}
+
+
+def test_convolutions_of_every_kind_keep_the_second_moment():
+    model = nn.Sequential(
+        nn.Conv2d(8, 16, 3, groups=4),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, 8, 4, stride=2),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3),
+    )
+    x = torch.randn(8, 8, 24, 24, generator=torch.Generator().manual_seed(0))
+    found = []
+    for seed in range(10):
+        fanin.initialize(model, "auto", seed=seed)
+        with torch.no_grad():
+            found.append([float((model[:n](x)[..., 4:-4, 4:-4] ** 2).mean()) for n in (1, 3, 5)])
+    np.testing.assert_allclose(np.mean(found, axis=0), 1, atol=0.25)
+
+
+def test_recurrent_kernels_are_orthogonal_gate_by_gate():
+    lstm = fanin.initialize(nn.LSTM(8, 8), "auto", seed=1)
+    for gate in lstm.weight_hh_l0.detach().chunk(4):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(8), atol=1e-6, rtol=0)
+    assert lstm.bias_ih_l0[8:16].tolist() == [1] * 8
+    assert float(lstm.bias_hh_l0.detach().abs().max()) == 0
