@@ -152,14 +152,16 @@ def gain(activation: Any, *, depth: int = 50, width: int | None = 1024) -> Gain:
     return gain_of(as_activation(function, activation.rpartition(":")[2]), depth=depth, width=width)
 
 
-def plan(model: Any, scheme: Any = "he_normal", *, strict: bool = False) -> InitPlan:
+def plan(model: Any, scheme: Any = "he_normal", *, inputs: Any = None, strict: bool = False) -> InitPlan:
     """Return what a scheme would do to every parameter of a model, and why; nothing is changed.
 
     Args:
-        model: A torch.nn.Module (on the meta device too) or a built Keras model; also "file.py:name" or
-            "package.module:name" of a function that returns one.
+        model: A torch.nn.Module (on the meta device too), a built Keras model, a Flax or Equinox module
+            (abstract too), or a pytree of arrays; also "file.py:name" or "package.module:name" of a
+            function that returns one.
         scheme: A name (see `fanin schemes`), a scheme, a distribution, a `fanin.Policy`, or a function from
             a parameter to a distribution.
+        inputs: For Flax Linen, an example input or a list of them; `jax.ShapeDtypeStruct` will do.
         strict: Whether parameters of unknown layers are an error; else they stay as they are, and the plan
             says so.
 
@@ -175,12 +177,18 @@ def plan(model: Any, scheme: Any = "he_normal", *, strict: bool = False) -> Init
         >>> round(fanin.plan(model, "he_normal")["0.weight"].sd ** 2, 6)  # 2 / fan_in
         0.1
     """
+    from fanin.errors import FaninError
     from fanin.experiments.models import as_model
-    from fanin.frameworks.find import front_end
+    from fanin.frameworks.find import framework_of, front_end
     from fanin.schemes.plan import make_plan
 
     model = as_model(model)
-    return make_plan(front_end(model).inventory(model), scheme, strict=strict)
+    if inputs is not None and framework_of(model) != "linen":
+        raise FaninError(
+            "inputs are for Flax Linen modules; this model has its parameters.", fix="leave them out"
+        )
+    options = {} if inputs is None else {"inputs": inputs}
+    return make_plan(front_end(model).inventory(model, **options), scheme, strict=strict)
 
 
 def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
@@ -193,10 +201,12 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
         plan: What to draw.
         model: The model it was made for, or another of the same parameters.
         seed: Any integer.
-        **options: For PyTorch, `device`: where a module on the meta device is made.
+        **options: For PyTorch, `device`: where a module on the meta device is made. For Flax Linen,
+            `inputs`, as for `plan`.
 
     Returns:
-        The model, changed in place: all of it, or nothing where something does not fit.
+        The model, changed in place (PyTorch, Keras) or a new one (Flax, Equinox, pytrees; for Flax Linen
+        its variables): all of it, or nothing where something does not fit.
 
     Raises:
         FaninError: The model has other parameters than the plan.
@@ -213,7 +223,13 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
 
 
 def initialize(
-    model: Any, scheme: Any = "he_normal", *, seed: int = 0, strict: bool = False, **options: Any
+    model: Any,
+    scheme: Any = "he_normal",
+    *,
+    seed: int = 0,
+    inputs: Any = None,
+    strict: bool = False,
+    **options: Any,
 ) -> Any:
     """Initialize a model: `plan`, then `apply`.
 
@@ -221,11 +237,12 @@ def initialize(
         model: As for `plan`.
         scheme: As for `plan`.
         seed: As for `apply`.
+        inputs: As for `plan`.
         strict: As for `plan`.
         **options: As for `apply`.
 
     Returns:
-        The model, changed in place.
+        As for `apply`.
 
     Raises:
         FaninError: As for `plan` and `apply`; the model is then as it was.
@@ -236,4 +253,6 @@ def initialize(
         >>> bool((one.weight == other.weight).all())
         True
     """
-    return apply(plan(model, scheme, strict=strict), model, seed=seed, **options)
+    if inputs is not None:
+        options["inputs"] = inputs
+    return apply(plan(model, scheme, inputs=inputs, strict=strict), model, seed=seed, **options)
