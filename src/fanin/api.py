@@ -214,7 +214,7 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
     Example:
         >>> import fanin, torch
         >>> model = torch.nn.Linear(20, 64)
-        >>> float(fanin.apply(fanin.plan(model, "zeros"), model).weight.abs().max())
+        >>> float(fanin.apply(fanin.plan(model, "zeros"), model).weight.detach().abs().max())
         0.0
     """
     from fanin.frameworks.find import front_end

@@ -180,7 +180,7 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
         )
     policy = as_policy(scheme)
     rows, untouched = [], []
-    for parameter in inventory.parameters:
+    for parameter in _counted(inventory.parameters):
         decision = policy.decide(parameter)
         if decision.distribution is None:
             untouched.append(Kept(parameter.name, parameter.shape, decision.reason))
@@ -196,6 +196,12 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
             fix="name them in a Policy, or leave strict out to keep them as they are",
         )
     return InitPlan(tuple(rows), (*untouched, *inventory.kept), policy.label, inventory.source, tuple(notes))
+
+
+def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    """Yield the parameters; those outside of blocks are told how many there are, as some schemes ask."""
+    deepest = max(parameter.blocks for parameter in parameters)
+    yield from (p if p.blocks else replace(p, blocks=deepest) for p in parameters)
 
 
 def _row(parameter: Parameter, distribution: Distribution, reason: str) -> Row:

@@ -137,7 +137,7 @@ def test_blocks_and_roles_of_a_transformer():
     assert found["1.layers.2.self_attn.out_proj.weight"] == (("attention_out", "residual_out"), 2, 3)
     assert found["1.layers.0.linear2.weight"] == (("residual_out",), 0, 3)
     assert found["1.layers.1.self_attn.in_proj_weight"] == (("query", "key", "value"), 1, 3)
-    assert found["2.weight"] == (("head",), None, 3)
+    assert found["2.weight"] == (("head",), None, 0)
     assert "1.layers.0.linear1.weight" not in found
 
 

@@ -12,8 +12,9 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from fanin.errors import FaninError
+from fanin.frameworks.roles import headed
 from fanin.frameworks.torch.layers import layer_parameters
-from fanin.frameworks.torch.roles import Structure
+from fanin.frameworks.torch.roles import ModuleStructure
 from fanin.frameworks.torch.wiring import inputs_of_layers
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
@@ -32,7 +33,7 @@ def inventory(model: nn.Module) -> Inventory:
     owners: dict[int, str] = {}
     parameters: list[Parameter] = []
     kept: list[Kept] = []
-    structure, inputs = Structure(model), inputs_of_layers(model)
+    structure, inputs = ModuleStructure(model), inputs_of_layers(model)
     for path, layer in model.named_modules(remove_duplicate=False):
         if is_parametrization(path):
             continue
@@ -51,7 +52,7 @@ def inventory(model: nn.Module) -> Inventory:
             found = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
             parameters.append(replace(structure.placed(found, path), inputs=inputs.get(path, "")))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
-    return Inventory(tuple(structure.headed(parameters)), tuple(kept), f"{type(model).__name__} (torch)")
+    return Inventory(tuple(headed(parameters, ordered=True)), tuple(kept), f"{type(model).__name__} (torch)")
 
 
 def uncompiled(model: Any) -> nn.Module:

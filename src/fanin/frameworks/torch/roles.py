@@ -1,31 +1,18 @@
-"""Roles of parameters in a module: its repeated blocks, what ends a residual branch, the head."""
+"""Repeated blocks in a module, and the convolutions that end their residual branches."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from torch import nn
 
+from fanin.frameworks.roles import Structure
+from fanin.graph import roles
 from fanin.graph.parameter import Parameter
 
-_ATTENTION = {
-    "query": re.compile(r"(^|[._])(q|query|q_proj|to_q|wq)$"),
-    "key": re.compile(r"(^|[._])(k|key|k_proj|to_k|wk)$"),
-    "value": re.compile(r"(^|[._])(v|value|v_proj|to_v|wv)$"),
-}
-_ATTENTION_OUT = re.compile(
-    r"(attn|attention|attend)\w*(\.\w+)*\.(out_proj|o_proj|c_proj|to_out|proj|wo|output\.dense|dense)(\.0)?$"
-)
-# The last kernel of a feed-forward branch, as the common code bases call it.
-_FEED_FORWARD_OUT = re.compile(
-    r"(^|\.)(linear2|fc2|down_proj|c_proj|w2|wo|lin2|dense_4h_to_h|mlp\.3|mlp\.2|output\.dense|ffn\.output)$"
-)
 
-
-class Structure:
+class ModuleStructure:
     """The repeated blocks of a module: children of a container that are of one class.
 
     Args:
@@ -33,85 +20,35 @@ class Structure:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._blocks = dict(_blocks(model))
-        counts = Counter(kind for kind, _ in self._blocks.values())
-        self._counts = counts
-        self._last_convs = set(_last_convolutions(model, self._blocks))
+        self._structure = Structure(list(_candidates(model)))
+        self._last_convolutions = set(_last_convolutions(model))
 
     def placed(self, parameter: Parameter, path: str) -> Parameter:
-        """Return a parameter with its block and the roles that follow from it."""
-        block = self._block(path)
-        if block is None:
-            return replace(parameter, blocks=max(self._counts.values(), default=0))
-        kind, place = self._blocks[block]
-        roles = tuple(dict.fromkeys([*parameter.roles, *self._roles(parameter, path)]))
-        return replace(parameter, block=place, blocks=self._counts[kind], roles=roles)
-
-    def headed(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
-        """Yield the parameters, the last kernel outside of the blocks as the head."""
-        last = next(
-            (p for p in reversed(parameters) if p.kind == "kernel" and p.layer == "Linear" and not p.roles),
-            None,
-        )
-        for parameter in parameters:
-            alone = parameter is last and parameter.block is None
-            yield replace(parameter, roles=("head",)) if alone else parameter
-
-    def _block(self, path: str) -> str | None:
-        parts = path.split(".")
-        # The outermost block counts: a block's own containers are inside of it.
-        prefixes = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
-        return next((prefix for prefix in prefixes if prefix in self._blocks), None)
-
-    def _roles(self, parameter: Parameter, path: str) -> Iterator[str]:
-        if parameter.kind != "kernel":
-            return
-        yield from (role for role, pattern in _ATTENTION.items() if pattern.search(path))
-        if _ATTENTION_OUT.search(path):
-            yield "attention_out"
-            yield "residual_out"
-        elif _FEED_FORWARD_OUT.search(path) or path in self._last_convs:
-            yield "residual_out"
+        """Return a parameter of the layer at a path with its block and the roles that follow from it."""
+        placed = self._structure.placed(parameter, path)
+        if path in self._last_convolutions and parameter.kind == "kernel":
+            return replace(placed, roles=(*placed.roles, roles.residual_out))
+        return placed
 
 
-def _blocks(model: nn.Module) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield (path, (class, place among its class)) of the outermost repeated blocks."""
-    seen: Counter[str] = Counter()
-    found: list[str] = []
-    kinds = Counter(kind for _, kind in _children_of_containers(model))
-    for path, kind in _children_of_containers(model):
-        inside = any(path.startswith(f"{outer}.") for outer in found)
-        if kinds[kind] > 1 and not inside:
-            found.append(path)
-            yield path, (kind, seen[kind])
-            seen[kind] += 1
-
-
-def _children_of_containers(model: nn.Module) -> Iterator[tuple[str, str]]:
+def _candidates(model: nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield (path, class) of the children of containers that have layers of their own."""
     for path, container in model.named_modules():
         if isinstance(container, nn.Sequential | nn.ModuleList | nn.ModuleDict):
             for name, child in container.named_children():
-                if _is_block(child):
+                plain = isinstance(child, nn.Sequential | nn.ModuleList | nn.MultiheadAttention)
+                if not plain and any(True for _ in child.children()):
                     yield f"{path}.{name}" if path else name, type(child).__name__
 
 
-def _is_block(child: nn.Module) -> bool:
-    """Return whether a child is more than a layer: it has layers of its own."""
-    plain = isinstance(child, nn.Sequential | nn.ModuleList | nn.MultiheadAttention)
-    return not plain and any(True for _ in child.children())
-
-
-def _last_convolutions(model: nn.Module, blocks: dict[str, tuple[str, int]]) -> Iterator[str]:
-    """Yield the last convolution on the branch of each block that has a shortcut."""
-    for path in blocks:
-        block = model.get_submodule(path)
-        if not hasattr(block, "downsample") and not hasattr(block, "shortcut"):
-            continue
+def _last_convolutions(model: nn.Module) -> Iterator[str]:
+    """Yield the last convolution on the branch of each module that has a shortcut beside it."""
+    for path, block in model.named_modules():
+        shortcuts = [name for name in ("downsample", "shortcut") if hasattr(block, name)]
         branch = [
             name
             for name, layer in block.named_modules()
-            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-            and not name.startswith(("downsample", "shortcut"))
+            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not name.startswith(tuple(shortcuts))
         ]
-        if branch:
-            yield f"{path}.{branch[-1]}"
+        if shortcuts and branch:
+            yield f"{path}.{branch[-1]}" if path else branch[-1]

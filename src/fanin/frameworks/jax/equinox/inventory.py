@@ -14,8 +14,8 @@ from fanin.frameworks.jax.equinox.layers import layer_parameters, part_of
 from fanin.frameworks.jax.equinox.wiring import inputs_of_layers
 from fanin.frameworks.jax.leaves import shape_of, why_kept
 from fanin.frameworks.jax.making import PLAIN, Part
-from fanin.frameworks.jax.roles import Structure, headed
 from fanin.frameworks.jax.tree import children, named_leaves
+from fanin.frameworks.roles import Structure, headed
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
 

@@ -11,7 +11,7 @@ from fanin.frameworks.jax.linen.calls import Calls
 from fanin.frameworks.jax.linen.values import leaves
 from fanin.frameworks.jax.linen.wiring import Wiring, wired
 from fanin.frameworks.jax.making import Shape
-from fanin.frameworks.jax.roles import Structure
+from fanin.frameworks.roles import Structure
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
 

@@ -12,7 +12,7 @@ from fanin.frameworks.jax.flax.parts import ATTENTION, CELLS, named_part
 from fanin.frameworks.jax.leaves import shape_of
 from fanin.frameworks.jax.linen.values import leaves
 from fanin.frameworks.jax.making import PLAIN, Maker, Part, Shape
-from fanin.frameworks.jax.roles import Structure, headed
+from fanin.frameworks.roles import Structure, headed
 from fanin.graph.parameter import Parameter
 from fanin.graph.roles import attention_out
 

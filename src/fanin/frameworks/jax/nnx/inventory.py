@@ -14,7 +14,7 @@ from fanin.frameworks.jax.making import PLAIN, Part
 from fanin.frameworks.jax.nnx.layers import layer_parameters
 from fanin.frameworks.jax.nnx.walk import below, is_node, parts
 from fanin.frameworks.jax.nnx.wiring import inputs_of_layers
-from fanin.frameworks.jax.roles import Structure, headed
+from fanin.frameworks.roles import Structure, headed
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
 

@@ -15,11 +15,14 @@ _ATTENTION = {
     roles.key: re.compile(r"(^|[._])(k|key|k_proj|key_proj|to_k|wk)$"),
     roles.value: re.compile(r"(^|[._])(v|value|v_proj|value_proj|to_v|wv)$"),
     roles.attention_out: re.compile(
-        r"(attn|attention|attend)\w*(\.\w+)*\.(out|out_proj|o_proj|c_proj|output_proj|to_out|proj|wo)$"
+        r"(attn|attention|attend)\w*(\.\w+)*"
+        r"\.(out|out_proj|o_proj|c_proj|output_proj|to_out|proj|wo|dense)(\.0)?$"
     ),
 }
 # The last kernel of a feed-forward branch, as the common code bases call it.
-_FEED_FORWARD_OUT = re.compile(r"(^|\.)(linear2|fc2|down_proj|c_proj|w2|wo|lin2|dense_4h_to_h)$")
+_FEED_FORWARD_OUT = re.compile(
+    r"(^|\.)(linear2|fc2|down_proj|c_proj|w2|wo|lin2|dense_4h_to_h|mlp\.[23]|output\.dense|ffn\.output)$"
+)
 
 _HEAD = re.compile(r"(^|\.)(head|lm_head|classifier|logits|output_layer|fc_out)\.\w+$")
 _HEADS = ("Linear", "LinearGeneral", "Dense", "DenseGeneral", "Einsum")
