@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,8 +218,16 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
         >>> float(fanin.apply(fanin.plan(model, "zeros"), model).weight.detach().abs().max())
         0.0
     """
+    from fanin.errors import FaninError
     from fanin.frameworks.find import front_end
+    from fanin.schemes.plan import InitPlan
 
+    if not isinstance(plan, InitPlan):
+        raise FaninError(
+            f"A value of type {type(plan).__name__} is no plan.", fix="fanin.plan(model, scheme)"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise FaninError(f"seed is {seed!r}.", expected="an integer")
     return front_end(model).apply_plan(plan, model, seed, **options)
 
 

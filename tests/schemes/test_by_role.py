@@ -145,6 +145,11 @@ def test_a_model_without_the_roles_is_told_so():
     assert notes == ("The rule for 'residual_out' reaches no parameter.",)
 
 
+def test_auto_and_presets_need_no_roles():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
+    assert [fanin.plan(model, label).notes for label in ("auto", "huggingface_default", "siren")] == [()] * 3
+
+
 def test_packed_projections_are_told_from_the_gates_of_a_gru():
     model = nn.ModuleDict({"attention": nn.MultiheadAttention(8, 2), "gru": nn.GRU(8, 8)})
     plan = fanin.plan(model, "t5")

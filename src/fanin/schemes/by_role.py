@@ -133,6 +133,7 @@ BY_ROLE: dict[str, Entry] = {
         _PRE_NORM,
         {"stddev": 0.02},
         _gpt2,
+        needs=("residual_out",),
     ),
     "depth_scaled": Entry(
         lambda stddev: lambda p: Normal(0.0, stddev),
@@ -142,6 +143,7 @@ BY_ROLE: dict[str, Entry] = {
         _PRE_NORM,
         {"stddev": 0.02},
         _depth_scaled,
+        needs=("residual_out",),
     ),
     "small_init": Entry(
         lambda: _small,
@@ -150,6 +152,7 @@ BY_ROLE: dict[str, Entry] = {
         "Nguyen and Salazar 2019, arXiv:1910.05895; Wang, GPT-J",
         _PRE_NORM,
         others=_small_init,
+        needs=("residual_out",),
     ),
     "t5": Entry(
         lambda head_dim: _one_over_fan_in,
@@ -159,6 +162,7 @@ BY_ROLE: dict[str, Entry] = {
         "logits that are not divided by sqrt(head_dim)",
         {"head_dim": 64.0},
         _t5,
+        needs=("query",),
     ),
     "deepnorm": Entry(
         lambda: lambda p: _xavier(p, 1.0),
@@ -167,6 +171,7 @@ BY_ROLE: dict[str, Entry] = {
         "Wang et al. 2022, arXiv:2203.00555, fig. 2",
         "the stream is multiplied by (2 L)^(1/4) at each branch; one stack",
         others=lambda: _branches(lambda layers: (8 * layers) ** -0.25),
+        needs=("query",),
     ),
     "sub_ln": Entry(
         lambda: lambda p: _xavier(p, 1.0),
@@ -175,6 +180,7 @@ BY_ROLE: dict[str, Entry] = {
         "Wang et al. 2022, arXiv:2210.06423",
         "norms before the output projections; one stack",
         others=lambda: _branches(lambda layers: math.sqrt(math.log(2 * layers))),
+        needs=("query",),
     ),
     "t_fixup": Entry(
         lambda: lambda p: _xavier(p, 1.0),
@@ -183,6 +189,7 @@ BY_ROLE: dict[str, Entry] = {
         "Huang et al. 2020, T-Fixup, ICML",
         "an encoder of L layers without layer norm",
         others=_t_fixup,
+        needs=("query",),
     ),
     "irnn": Entry(
         lambda stddev: lambda p: Normal(0.0, stddev),

@@ -25,6 +25,7 @@ class Entry:
         assumptions: What it takes for granted.
         defaults: Its arguments with their defaults, which are Keras'.
         others: From the same arguments to the rules for other roles and kinds than kernels.
+        needs: Roles without which it is not what it says.
     """
 
     make: Callable[..., KernelRule]
@@ -34,3 +35,4 @@ class Entry:
     assumptions: str = ""
     defaults: Mapping[str, float] = field(default_factory=dict)
     others: Callable[..., Mapping[str, Rule]] = lambda *arguments: {}
+    needs: tuple[str, ...] = ()

@@ -45,6 +45,7 @@ def get_scheme(text: str) -> Scheme:
         assumptions=entry.assumptions,
         arguments=tuple((key, value) for key, value in arguments.items() if value != entry.defaults[key]),
         others=entry.others(*arguments.values()),
+        needs=entry.needs,
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
-from fanin.graph.roles import query, residual_out
 from fanin.schemes.decision import Decision, Rule
 from fanin.schemes.defaults import default_decision
 from fanin.schemes.distributions import is_distribution
@@ -110,8 +109,7 @@ class _Choice:
     @property
     def roles(self) -> list[str]:
         """The roles without which the choice would not be what it says."""
-        others = self._value.others if isinstance(self._value, Scheme) else {}
-        return [role for role in others if role in (residual_out, query)]
+        return list(self._value.needs) if isinstance(self._value, Scheme) else []
 
     def decide(self, parameter: Parameter, *, meant: bool = False) -> Decision | None:
         """Return what the choice says; where a parameter is meant, a scheme's rule for kernels holds too."""

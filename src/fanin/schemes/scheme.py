@@ -24,6 +24,7 @@ class Scheme:
         assumptions: What the formula takes for granted.
         arguments: The arguments that differ from the defaults.
         others: Rules by role ("head", "residual_out") or kind ("bias", "embedding", "norm").
+        needs: Roles without which it is not what it says; a plan notes that a model has none.
 
     Example:
         >>> from fanin.schemes.distributions import Normal
@@ -39,6 +40,7 @@ class Scheme:
     assumptions: str = ""
     arguments: tuple[tuple[str, Any], ...] = ()
     others: Mapping[str, Rule] = field(default_factory=dict, repr=False)
+    needs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -151,6 +151,16 @@ def test_a_plan_for_another_model_changes_nothing():
     assert states_equal(model, before)
 
 
+def test_bad_calls_get_one_message():
+    model = nn.Linear(3, 4)
+    with pytest.raises(FaninError, match="A value of type int is no plan"):
+        fanin.apply(3, model)
+    with pytest.raises(FaninError, match="seed is 'x'"):
+        fanin.initialize(model, "zeros", seed="x")
+    with pytest.raises(FaninError, match="Linear is a type, not a model"):
+        fanin.plan(nn.Linear, "zeros")
+
+
 SHARDED = """
 import sys, torch, torch.distributed as dist, torch.multiprocessing as mp
 from torch import nn
