@@ -18,8 +18,9 @@ from fanin.schemes.distributions import (
     Sparse,
     TruncatedNormal,
     Uniform,
+    is_random,
 )
-from fanin.schemes.draw import draw, fill, is_random
+from fanin.schemes.draw import draw, fill
 from fanin.schemes.matrices import matrices
 from fanin.schemes.moments import second_moment
 from parameters import FORMS

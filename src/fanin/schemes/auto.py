@@ -8,11 +8,10 @@ import math
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Decision, Rule
-from fanin.schemes.distributions import Distribution, Normal, Orthogonal, TruncatedNormal
+from fanin.schemes.distributions import TRUNCATED_SD, Distribution, Normal, Orthogonal, TruncatedNormal
 from fanin.schemes.entry import Entry
 from fanin.schemes.matrices import matrices
 
-_TRUNCATED_SD = 0.87962566103423978
 # A factorization of larger matrices takes seconds.
 _LARGEST = 2048
 _UNIT = {"data": "inputs", "norm": "normalized inputs"}
@@ -36,7 +35,7 @@ def _reasoned(parameter: Parameter) -> tuple[Distribution, str]:
         if min(sides) <= _LARGEST:
             text = f"{reason}; orthogonal, so that depth adds no chance"
             return Orthogonal(sd * math.sqrt(max(sides))), text
-    return TruncatedNormal(0.0, sd / _TRUNCATED_SD), reason
+    return TruncatedNormal(0.0, sd / TRUNCATED_SD), reason
 
 
 def _residual_out(parameter: Parameter) -> Decision:

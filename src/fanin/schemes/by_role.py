@@ -10,6 +10,7 @@ from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Rule
 from fanin.schemes.distributions import (
+    TRUNCATED_SD,
     Constant,
     Distribution,
     Identity,
@@ -47,7 +48,9 @@ def _one_over_fan_in(parameter: Parameter) -> Normal:
 
 
 def _gpt2(stddev: float) -> dict[str, Rule]:
-    last: Rule = lambda p: Normal(0.0, stddev / math.sqrt(2 * _blocks(p)))  # noqa: E731
+    def last(parameter: Parameter) -> Distribution:
+        return Normal(0.0, stddev / math.sqrt(2 * _blocks(parameter)))
+
     return {"residual_out": last, "embedding": _normal(stddev), "bias": _zero}
 
 
@@ -209,7 +212,7 @@ BY_ROLE: dict[str, Entry] = {
         {"omega0": 30.0},
     ),
     "flax_default": Entry(
-        lambda: lambda p: TruncatedNormal(0.0, _one_over_fan_in(p).sd / 0.87962566103423978, -2.0, 2.0),
+        lambda: lambda p: TruncatedNormal(0.0, _one_over_fan_in(p).sd / TRUNCATED_SD, -2.0, 2.0),
         "what Flax' layers draw",
         "Var = 1 / fan_in, cut at 2 sd; recurrent orthogonal; tables 1 / features; biases 0",
         "Flax, default_kernel_init, default_embed_init",

@@ -10,6 +10,7 @@ from fanin.graph.parameter import Parameter
 from fanin.schemes.auto import AUTO
 from fanin.schemes.by_role import BY_ROLE
 from fanin.schemes.distributions import (
+    TRUNCATED_SD,
     Constant,
     Distribution,
     Identity,
@@ -19,9 +20,6 @@ from fanin.schemes.distributions import (
     Uniform,
 )
 from fanin.schemes.entry import Entry, KernelRule
-
-# A standard normal truncated at +-2 has this sd; truncated schemes divide by it to keep the variance.
-TRUNCATED_SD = 0.87962566103423978
 
 _GLOROT = "Glorot and Bengio 2010, eq. 12, 16"
 _HE = "He et al. 2015, arXiv:1502.01852, eq. 10"

@@ -7,6 +7,9 @@ from typing import Any
 
 from fanin.errors import FaninError
 
+TRUNCATED_SD = 0.87962566103423978
+"""Sd of a standard normal truncated at +-2; truncated schemes divide by it to keep the variance."""
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -95,6 +98,18 @@ _KINDS: dict[str, Any] = {
         PerGate,
     )
 }
+
+
+def is_random(distribution: Distribution) -> bool:
+    """Return whether a distribution's values depend on the seed.
+
+    Example:
+        >>> is_random(Normal(0.0, 1.0)), is_random(Constant(1.0))
+        (True, False)
+    """
+    if isinstance(distribution, PerGate):
+        return any(is_random(gate) for gate in distribution.gates)
+    return not isinstance(distribution, Constant | Identity)
 
 
 def is_distribution(thing: Any) -> bool:

@@ -57,13 +57,6 @@ def draw(distribution: Distribution, parameter: Parameter, key: int) -> np.ndarr
     return values
 
 
-def is_random(distribution: Distribution) -> bool:
-    """Return whether a distribution's values depend on the key."""
-    if isinstance(distribution, PerGate):
-        return any(is_random(gate) for gate in distribution.gates)
-    return not isinstance(distribution, Constant | Identity)
-
-
 def is_elementwise(distribution: Distribution) -> bool:
     """Return whether every value is drawn for itself, so that a part can be drawn without the rest."""
     return isinstance(distribution, Constant | Normal | TruncatedNormal | Uniform)

@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.stats import truncnorm
 
+from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 from fanin.schemes.distributions import (
     Constant,
@@ -31,7 +32,9 @@ def second_moment(distribution: Any, parameter: Parameter) -> float:
         >>> second_moment(Uniform(-1.0, 1.0), Parameter("w", (3, 3)))
         0.3333333333333333
     """
-    raise NotImplementedError(type(distribution).__name__)
+    raise FaninError(
+        f"The moments of {distribution!r} are unknown.", expected="a distribution of fanin.schemes"
+    )
 
 
 @second_moment.register

@@ -20,11 +20,6 @@ from fanin.schemes.distributions import (
 )
 
 
-def is_random(distribution: Any) -> bool:
-    """Return whether a distribution's values depend on the stream."""
-    return not isinstance(distribution, Constant | Identity)
-
-
 @singledispatch
 def sample(distribution: Any, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     """Return values of a distribution, float32 of the given shape.

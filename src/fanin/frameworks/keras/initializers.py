@@ -10,8 +10,9 @@ import numpy as np
 from fanin.frameworks.keras.known import shape_fans
 from fanin.graph.parameter import Axis, Parameter
 from fanin.random.streams import stream
+from fanin.schemes.distributions import is_random
 from fanin.schemes.parse import get_scheme
-from fanin.schemes.sample import is_random, sample
+from fanin.schemes.sample import sample
 from fanin.schemes.scheme import Scheme
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from fanin.schemes.distributions import (
+    TRUNCATED_SD,
     Constant,
     Distribution,
     Identity,
@@ -17,7 +18,6 @@ from fanin.schemes.distributions import (
     Uniform,
 )
 
-_TRUNCATED_SD = 0.87962566103423978  # sd of a standard normal truncated at +-2
 _init = keras.initializers
 
 
@@ -60,7 +60,7 @@ def _variance_scaling(initializer: Any, shape: tuple[int, ...]) -> Distribution:
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     sd = math.sqrt(initializer.scale / max(1.0, fan))
     if initializer.distribution == "truncated_normal":
-        return TruncatedNormal(0.0, sd / _TRUNCATED_SD, -2.0, 2.0)
+        return TruncatedNormal(0.0, sd / TRUNCATED_SD, -2.0, 2.0)
     if initializer.distribution == "uniform":
         return Uniform(-math.sqrt(3) * sd, math.sqrt(3) * sd)
     return Normal(0.0, sd)

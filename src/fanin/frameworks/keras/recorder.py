@@ -14,7 +14,8 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from fanin.frameworks.keras.known import known_distribution
 from fanin.random.streams import stream
-from fanin.schemes.sample import is_random, sample
+from fanin.schemes.distributions import is_random
+from fanin.schemes.sample import sample
 
 
 @dataclass

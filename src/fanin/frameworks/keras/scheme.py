@@ -12,7 +12,7 @@ from fanin.frameworks.keras.initializers import keras_initializer
 from fanin.frameworks.keras.known import known_distribution
 from fanin.frameworks.keras.parameters import parameters
 from fanin.frameworks.training import Choice
-from fanin.schemes.sample import is_random
+from fanin.schemes.distributions import is_random
 from fanin.schemes.scheme import Scheme
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fanin.frameworks.keras.build import Built, canonical_paths
 from fanin.frameworks.keras.known import known_distribution
-from fanin.schemes.sample import is_random
+from fanin.schemes.distributions import is_random
 
 
 def shared_initializers(built: Built, *, given: Any = None) -> list[str]:

@@ -14,7 +14,8 @@ import numpy as np
 from fanin.frameworks.keras.build import Built, canonical_paths
 from fanin.frameworks.keras.known import known_distribution
 from fanin.random.streams import integer_seed, stream
-from fanin.schemes.sample import is_random, sample
+from fanin.schemes.distributions import is_random
+from fanin.schemes.sample import sample
 
 Draw = Callable[[int], np.ndarray]
 """The first value of one variable under a seed."""
