@@ -19,5 +19,3 @@ key = "key"
 value = "value"
 attention_out = "attention_out"
 """The four projections of attention; the last one is a residual_out too."""
-
-ALL = (head, residual_out, embedding, recurrent, query, key, value, attention_out)

@@ -71,6 +71,14 @@ def test_parametrized_weights_go_by_their_own_name(norm):
     assert names == ["0.bias", "0.weight"]
 
 
+def test_parametrized_layers_are_tied_only_where_they_are_one():
+    norm = nn.utils.parametrizations.weight_norm
+    shared = norm(nn.Linear(3, 3))
+    found = inventory(nn.Sequential(*(norm(nn.Linear(3, 3)) for _ in range(20)), shared, nn.ReLU(), shared))
+    assert len([p for p in found.parameters if p.kind == "kernel"]) == 21
+    assert {k.name: k.reason for k in found.kept if "weight" in k.name} == {"22.weight": "tied to 20.weight"}
+
+
 def test_compiled_models_are_read_through():
     names = [p.name for p in inventory(torch.compile(nn.Linear(3, 4))).parameters]
     assert names == ["weight", "bias"]

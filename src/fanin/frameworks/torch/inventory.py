@@ -30,7 +30,7 @@ def inventory(model: nn.Module) -> Inventory:
         FaninError: A lazy layer has no shape yet.
     """
     model = uncompiled(model)
-    owners: dict[int, str] = {}
+    owners: dict[Any, str] = {}
     parameters: list[Parameter] = []
     kept: list[Kept] = []
     structure, inputs = ModuleStructure(model), inputs_of_layers(model)
@@ -42,10 +42,12 @@ def inventory(model: nn.Module) -> Inventory:
         known = layer_parameters(layer, own, path)
         for name, tensor in own.items():
             full = f"{path}.{name}" if path else name
-            if id(tensor) in owners:
-                kept.append(Kept(full, tuple(tensor.shape), f"tied to {owners[id(tensor)]}"))
+            # A parametrized tensor is computed at every use: it is the layer and the name that stay the same.
+            same = (id(layer), name) if isinstance(tensor, _Parametrized) else id(tensor)
+            if same in owners:
+                kept.append(Kept(full, tuple(tensor.shape), f"tied to {owners[same]}"))
                 continue
-            owners[id(tensor)] = full
+            owners[same] = full
             if reason := _why_kept(tensor):
                 kept.append(Kept(full, tuple(tensor.shape), reason))
                 continue
@@ -69,7 +71,8 @@ def own_tensors(layer: nn.Module) -> dict[str, Any]:
     """Return a layer's own parameters; parametrized ones under the name that they are used by."""
     own: dict[str, Any] = dict(layer.named_parameters(recurse=False))
     if parametrize.is_parametrized(layer):
-        own |= {str(name): _Parametrized(layer, str(name)) for name in layer.parametrizations}  # pyright: ignore
+        names: Any = layer.parametrizations
+        own |= {name: _Parametrized(layer, name) for name in names}
     return own
 
 
