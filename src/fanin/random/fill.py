@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fanin.errors import FaninError, missing_extra
 from fanin.random import plain
-from fanin.random.law import law
+from fanin.random.law import Law, law
 from fanin.random.philox import WORD
 
 COMPILED = "fanin.random.compiled"
@@ -119,11 +119,7 @@ def fill_truncated_normal(
         True
     """
     _check(out, key, start)
-    # Python's own numbers, so that nothing is computed in a shorter type, or compiled again for another.
-    mean, sd, low, high = map(float, (mean, sd, low, high))
-    _check_normal(mean, sd, low, high)
-    least, greatest = (mean + sd * bound if math.isfinite(bound) else bound for bound in (low, high))
-    arguments = (law(low, high), mean, sd, *_inward(least, greatest, out.dtype))
+    arguments = normal_arguments(mean, sd, low, high, out.dtype)
     engine = _engine(out.size, compiled)
     _fill(out, start, threads, lambda part, at: engine.normal(part, key, at, *arguments))
 
@@ -161,13 +157,37 @@ def fill_uniform(
         True
     """
     _check(out, key, start)
+    arguments = uniform_arguments(low, high, out.dtype)
+    engine = _engine(out.size, compiled)
+    _fill(out, start, threads, lambda part, at: engine.uniform(part, key, at, *arguments))
+
+
+def normal_arguments(
+    mean: float, sd: float, low: float, high: float, dtype: np.dtype
+) -> tuple[Law, float, float, float, float]:
+    """Return the law, mean, sd, least and greatest value that a filled array of a type has.
+
+    Raises:
+        FaninError: The distribution does not exist.
+    """
+    # Python's own numbers, so that nothing is computed in a shorter type, or compiled again for another.
+    mean, sd, low, high = map(float, (mean, sd, low, high))
+    _check_normal(mean, sd, low, high)
+    least, greatest = (mean + sd * bound if math.isfinite(bound) else bound for bound in (low, high))
+    return law(low, high), mean, sd, *_inward(least, greatest, dtype)
+
+
+def uniform_arguments(low: float, high: float, dtype: np.dtype) -> tuple[float, float, float, float]:
+    """Return the value of word 0, the step from word to word, the least and the greatest value.
+
+    Raises:
+        FaninError: The distribution does not exist.
+    """
     low, high = float(low), float(high)
     if not -math.inf < low <= high < math.inf:
         raise FaninError(f"There is no uniform distribution on [{low}, {high}).", expected="low <= high")
     step = (high - low) / WORD
-    arguments = (low + step / 2, step, *_inward(low, math.nextafter(high, -math.inf), out.dtype))
-    engine = _engine(out.size, compiled)
-    _fill(out, start, threads, lambda part, at: engine.uniform(part, key, at, *arguments))
+    return low + step / 2, step, *_inward(low, math.nextafter(high, -math.inf), dtype)
 
 
 def _check_normal(mean: float, sd: float, low: float, high: float) -> None:
