@@ -20,7 +20,7 @@ from fanin.schemes.distributions import (
     Uniform,
     is_random,
 )
-from fanin.schemes.draw import draw, fill
+from fanin.schemes.draw import draw, draw_many, fill
 from fanin.schemes.matrices import matrices
 from fanin.schemes.moments import second_moment
 from parameters import FORMS
@@ -42,12 +42,33 @@ DISTRIBUTIONS = (
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=str)
 def test_measured_second_moments_are_the_formulas(form, distribution):
     parameter = FORMS[form]
-    drawn = np.stack([draw(distribution, parameter, key_of(seed, "w")) for seed in range(60)])
+    (drawn,) = draw_many([distribution], parameter, [key_of(seed, "w") for seed in range(60)])
     assert drawn.shape[1:] == parameter.shape
     assert drawn.dtype == np.float32
     expected = second_moment(distribution, parameter)
     spread = 6 * float((drawn**2).std()) / math.sqrt(drawn.size) + 1e-6
     assert (drawn.astype(float) ** 2).mean() == pytest.approx(expected, abs=spread)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(list(FORMS)),
+    st.lists(st.sampled_from(DISTRIBUTIONS), min_size=1, max_size=4),
+    st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4),
+)
+def test_many_keys_and_distributions_at_once_have_the_bits_of_each(form, distributions, keys):
+    together = draw_many(distributions, FORMS[form], keys)
+    for distribution, drawn in zip(distributions, together, strict=True):
+        for values, key in zip(drawn, keys, strict=True):
+            np.testing.assert_array_equal(values, draw(distribution, FORMS[form], key))
+
+
+def test_many_large_arrays_have_the_bits_of_each():
+    """So many values that compiled code pays, where there is some, and tiles of a part of a sequence."""
+    parameter, keys = Parameter("w", (30_001, 3)), list(range(12))
+    distributions = (Normal(0.0, 1.0), TruncatedNormal(0.0, 1.0), Uniform(0.0, 1.0))
+    for distribution, drawn in zip(distributions, draw_many(distributions, parameter, keys), strict=True):
+        np.testing.assert_array_equal(drawn[-1], draw(distribution, parameter, keys[-1]))
 
 
 @pytest.mark.parametrize("form", ["linear", "dense", "conv", "channels_last", "einsum", "bilinear"])
@@ -118,6 +139,7 @@ def test_the_padding_row_stays_zero():
     values = draw(Normal(0.0, 1.0), table, 0)
     assert (values[3] == 0).all()
     assert np.count_nonzero(values) == 36
+    np.testing.assert_array_equal(draw_many([Normal(0.0, 1.0)], table, [0, 1])[0][0], values)
 
 
 def test_what_depends_on_the_key():
@@ -132,7 +154,8 @@ def test_matrices_need_axes_that_are_known():
 
 def test_an_empty_parameter_and_a_scalar():
     assert draw(Normal(0.0, 1.0), Parameter("w", (0, 4)), 0).shape == (0, 4)
-    assert draw(Normal(0.0, 1.0), Parameter("w", ()), 0).shape == ()
+    scalar = draw(Normal(0.0, 1.0), Parameter("w", ()), 0)
+    assert (type(scalar), scalar.shape) == (np.ndarray, ())
 
 
 def test_matrices_say_how_a_parameter_splits():
