@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import math
-import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import numpy as np
@@ -23,6 +22,7 @@ from fanin.errors import FaninError, missing_extra
 from fanin.random import plain
 from fanin.random.law import Law, law
 from fanin.random.philox import WORD
+from fanin.random.threads import processors, share
 
 COMPILED = "fanin.random.compiled"
 _LOADED_FROM, _LOAD_FROM = 1 << 15, 1 << 20
@@ -235,13 +235,9 @@ def _compiled() -> ModuleType | None:
 def _fill(out: NDArray[np.floating], start: int, threads: int | None, write: Write) -> None:
     """Fill an array by threads, each with a range of its indices."""
     write_range = _into(np.asarray(out), start, write)
-    count = max(1, min(threads or _processors(), out.size // _A_THREAD))
+    count = max(1, min(threads or processors(), out.size // _A_THREAD))
     edges = [out.size * part // count for part in range(count + 1)]
-    if count == 1:
-        write_range(*edges)
-        return
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(write_range, edges[:-1], edges[1:]))
+    share(lambda ends: write_range(*ends), itertools.pairwise(edges), count)
 
 
 def _check(out: NDArray[np.floating], key: int, start: int) -> None:
@@ -268,7 +264,3 @@ def _into(out: NDArray[np.floating], start: int, write: Write) -> Callable[[int,
             places[at : at + len(part)] = part
 
     return write_blocks
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -156,7 +156,7 @@ def _put(distribution: Any, values: np.ndarray, inside: Matrices, keys: Sequence
 @_put.register
 def _(distribution: Orthogonal, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
     flat = values.reshape(*values.shape[:3], -1)
-    flat[...] = distribution.gain * _orthogonal(flat.shape, keys)
+    np.multiply(_orthogonal(flat.shape, keys), distribution.gain, out=flat)
 
 
 @_put.register
@@ -181,14 +181,11 @@ def _(distribution: Sparse, values: np.ndarray, inside: Matrices, keys: Sequence
 
 
 def _orthogonal(shape: tuple[int, ...], keys: Sequence[int]) -> np.ndarray:
-    """Return orthogonal matrices, float64 of a shape (keys, count, rows, columns)."""
-    rows, columns = sorted(shape[2:], reverse=True)
-    gaussian = np.empty((*shape[:2], rows, columns))
+    """Return orthogonal matrices, float32 of a shape (keys, count, rows, columns)."""
+    gaussian = np.empty((*shape[:2], *sorted(shape[2:])), np.float32)
     _fill_rows({Normal(0.0, 1.0): gaussian.reshape(len(keys), -1)}, keys)
-    found = np.empty_like(gaussian)
-    for place in np.ndindex(shape[:2]):
-        found[place] = haar(gaussian[place])
-    return found if shape[2] >= shape[3] else found.swapaxes(2, 3)
+    q = haar(gaussian)
+    return q if shape[2] >= shape[3] else q.swapaxes(2, 3)
 
 
 def _by_gate(distribution: PerGate, parameter: Parameter, keys: Sequence[int]) -> np.ndarray:
