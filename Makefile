@@ -1,7 +1,7 @@
 # make demo   the seed's study, 4 initializers x 100 seeds: a ranking here, a report in demo.html
 # make test   the whole test suite
 # make lint   ruff, pyright, import-linter
-# make bench  fanin beside its peers, as ratios
+# make bench  fanin beside its peers, as ratios (a quarter of an hour; ARGS=peers runs one section)
 # Each target makes .venv and installs what it needs, once.
 
 PYTHON ?= python3
@@ -27,6 +27,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/demo
 
+.venv/bench: .venv/dev
+	@echo "installing the peers and models of the benchmarks (a minute)"
+	@$(PIP) --editable '.[bench]'
+	@touch $@
+
 # The report is tested in a real browser. On Debian and Ubuntu as root it is installed here.
 chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -46,8 +51,8 @@ lint: .venv/dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: .venv/dev
-	$(BIN)/python -m benchmarks
+bench: .venv/bench
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf .venv
