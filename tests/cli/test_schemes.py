@@ -36,7 +36,7 @@ def test_every_scheme_has_a_page(name):
     printed = invoke(f"schemes {name}").stdout
     assert printed.lstrip().startswith(name)
     assert max(map(len, printed.splitlines())) <= 80
-    assert all(label in printed for label in ("formula", "source", "arguments", "biases", "aliases"))
+    assert all(label in printed for label in ("formula", "source", "arguments", "decides", "aliases"))
 
 
 def test_a_page_shows_arguments_and_aliases():

@@ -114,7 +114,7 @@ def test_bad_plans():
         make_plan(Inventory((), source="Identity (torch)"), "zeros")
     with pytest.raises(FaninError, match="1 parameters are of unknown layers: scale"):
         make_plan(Inventory(ALL), "zeros", strict=True)
-    with pytest.raises(FaninError, match="would have the sd nan"):
+    with pytest.raises(FaninError, match="A standard deviation is nan"):
         make_plan(Inventory((KERNEL,)), Normal(0.0, float("nan")))
 
 

@@ -36,7 +36,8 @@ def _record(name: str) -> dict[str, Any]:
         "source": scheme.source,
         "assumptions": scheme.assumptions,
         "arguments": {**CATALOGUE[scheme.name].defaults, **dict(scheme.arguments)},
-        "biases": "drawn too" if "bias" in scheme.others else "left as the layer has them",
+        "decides": list(scheme.places),
+        "needs": list(scheme.needs),
         "aliases": [alias for alias, target in ALIASES.items() if target == scheme.name],
     }
 
@@ -63,12 +64,9 @@ def _page(name: str) -> Any:
     record = _record(name)
     page = Table.grid(padding=(0, 2))
     page.title, page.title_justify = Text(record["name"], style="bold"), "left"
-    arguments = ", ".join(f"{key}={value:g}" for key, value in record["arguments"].items())
-    for label, value in {
-        **record,
-        "arguments": arguments or "none",
-        "aliases": ", ".join(record["aliases"]) or "none",
-    }.items():
+    arguments = ", ".join(f"{key}={value!r}" for key, value in record["arguments"].items())
+    for label, value in {**record, "arguments": arguments}.items():
         if label != "name":
-            page.add_row(Text(label, style="dim"), Text(value))
+            shown = ", ".join(value) if isinstance(value, list) else value
+            page.add_row(Text(label, style="dim"), Text(shown or "none"))
     return page

@@ -8,8 +8,8 @@ from typing import Literal
 Axis = Literal["in", "out", "tap", "multiplier", "expert"]
 """An axis of a weight: input or output units, taps, a depthwise multiplier, or matrices side by side."""
 
-Kind = Literal["kernel", "recurrent", "bias", "embedding", "norm", "unknown"]
-"""What a parameter does."""
+Kind = Literal["kernel", "recurrent", "bias", "embedding", "norm", "scale", "state", "unknown"]
+"""What a parameter does; "scale" multiplies a branch, "state" governs a state space."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,11 @@ class Parameter:
             where nobody knows.
         block: Place of its block among the model's repeated blocks, from 0; None outside of them.
         blocks: How many such blocks the model has.
+        branch: Weight layers in its residual branch; 0 outside of one and where nobody knows.
+        branches: How many residual branches the model has.
+        heads: Attention heads that its kernel serves; 0 where nobody knows.
         padding: Row of an embedding that stays zero.
+        complex: Whether its values are complex numbers.
     """
 
     name: str
@@ -51,7 +55,11 @@ class Parameter:
     inputs: str = ""
     block: int | None = None
     blocks: int = 0
+    branch: int = 0
+    branches: int = 0
+    heads: int = 0
     padding: int | None = None
+    complex: bool = False
 
     @property
     def role(self) -> str:

@@ -20,6 +20,10 @@ def default_decision(parameter: Parameter) -> Decision:
         return _bias(parameter)
     if parameter.kind == "norm":
         return Decision(None, "norms stay as they are")
+    if parameter.kind == "scale":
+        return Decision(None, "multipliers of branches stay as they are")
+    if parameter.kind == "state":
+        return Decision(None, "state spaces stay as they are: state_space() draws them")
     if parameter.kind == "unknown":
         where = f" of {parameter.layer}" if parameter.layer else ""
         return Decision(None, f"unknown parameter{where}")

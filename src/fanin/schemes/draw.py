@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from functools import singledispatch
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
-from fanin.random.many import Single, Tile, compiled_pays, tiles
-from fanin.schemes.distributions import (
-    Constant,
-    DeltaOrthogonal,
-    Distribution,
-    Identity,
-    Normal,
-    Orthogonal,
-    PerGate,
-    Sparse,
-    TruncatedNormal,
-    Uniform,
-)
-from fanin.schemes.haar import haar
-from fanin.schemes.matrices import Matrices, matrices
+from fanin.random.philox import key_of
+from fanin.schemes.assemble import assemble
+from fanin.schemes.distributions import ICNR, Chrono, Distribution, Factor, PerGate, Uniform, Values
+from fanin.schemes.elementwise import fill, fill_rows, is_elementwise
+
+__all__ = ["draw", "draw_many", "fill", "is_elementwise", "stream_of"]
+
+Keys = Sequence[int]
 
 
 def draw(distribution: Distribution, parameter: Parameter, key: int) -> np.ndarray:
@@ -34,16 +25,16 @@ def draw(distribution: Distribution, parameter: Parameter, key: int) -> np.ndarr
     Args:
         distribution: What they are drawn from.
         parameter: Its shape and the meaning of its axes.
-        key: Of (seed, parameter name), see `fanin.random.philox.key_of`.
+        key: Of the seed and `stream_of` the parameter, see `fanin.random.philox.key_of`.
 
     Returns:
-        float32 of the parameter's shape.
+        float32 of the parameter's shape; complex64 where it is complex.
 
     Raises:
         FaninError: The distribution needs axes that nobody knows, or does not fit them.
 
     Example:
-        >>> from fanin.random.philox import key_of
+        >>> from fanin.schemes.distributions import Orthogonal
         >>> w = draw(Orthogonal(2.0), Parameter("w", (4, 6), "kernel", ("out", "in")), key_of(0, "w"))
         >>> bool(np.allclose(w @ w.T, 4 * np.eye(4), atol=1e-6))
         True
@@ -51,9 +42,7 @@ def draw(distribution: Distribution, parameter: Parameter, key: int) -> np.ndarr
     return draw_many([distribution], parameter, [key])[0].reshape(parameter.shape)
 
 
-def draw_many(
-    distributions: Sequence[Distribution], parameter: Parameter, keys: Sequence[int]
-) -> list[np.ndarray]:
+def draw_many(distributions: Sequence[Distribution], parameter: Parameter, keys: Keys) -> list[np.ndarray]:
     """Return what `draw` does for each of some distributions and keys, in a fraction of the time.
 
     Args:
@@ -62,141 +51,120 @@ def draw_many(
         keys: As for `draw`.
 
     Returns:
-        For each distribution, float32 of (keys, *shape).
+        For each distribution, (keys, *shape), of `draw`'s dtype.
 
     Raises:
         FaninError: As for `draw`.
 
     Example:
-        >>> from fanin.random.philox import key_of
+        >>> from fanin.schemes.distributions import Normal
         >>> kernel, keys = Parameter("w", (4, 6), "kernel", ("out", "in")), [key_of(s, "w") for s in (0, 1)]
         >>> one, other = draw_many([Normal(0.0, 1.0), Uniform(0.0, 1.0)], kernel, keys)
         >>> one.shape, bool((one[1] == draw(Normal(0.0, 1.0), kernel, keys[1])).all())
         ((2, 4, 6), True)
     """
     alone = [distribution for distribution in distributions if is_elementwise(distribution)]
-    drawn = {distribution: np.empty((len(keys), *parameter.shape), np.float32) for distribution in alone}
-    _fill_rows({each: values.reshape(len(keys), -1) for each, values in drawn.items()}, keys)
+    drawn = {distribution: _empty(parameter, keys) for distribution in alone}
+    fill_rows({each: values.reshape(len(keys), -1) for each, values in drawn.items()}, keys)
     for distribution in distributions:
         if distribution not in drawn:
-            drawn[distribution] = _assembled(distribution, parameter, keys)
+            drawn[distribution] = _made(distribution, parameter, keys)
     if parameter.padding is not None:
         for values in drawn.values():
             values[:, parameter.padding] = 0.0
     return [drawn[distribution] for distribution in distributions]
 
 
-def is_elementwise(distribution: Distribution) -> bool:
-    """Return whether every value is drawn for itself, so that a part can be drawn without the rest."""
-    return isinstance(distribution, Constant | Normal | TruncatedNormal | Uniform)
+def stream_of(distribution: Distribution, parameter: Parameter) -> str:
+    """Return the name that a parameter's values are drawn under: its own, or one that several share.
+
+    Example:
+        >>> stream_of(Uniform(0.0, 1.0), Parameter("fc.weight", (2, 2)))
+        'fc.weight'
+    """
+    inside = distribution.gates if isinstance(distribution, PerGate) else (distribution,)
+    return next((one.of for one in inside if isinstance(one, Factor)), parameter.name)
 
 
-def fill(distribution: Distribution, out: np.ndarray, key: int, start: int = 0) -> None:
-    """Fill a flat array with the values from place `start` on of an elementwise distribution."""
-    _write(distribution, out, Single(key, start))
+def _empty(parameter: Parameter, keys: Keys) -> np.ndarray:
+    return np.empty((len(keys), *parameter.shape), np.complex64 if parameter.complex else np.float32)
 
 
-def _fill_rows(wanted: Mapping[Any, np.ndarray], keys: Sequence[int], start: int = 0) -> None:
-    """Fill arrays of (keys, count), an elementwise distribution each, with values from a place on."""
-    count = max((rows.shape[1] for rows in wanted.values()), default=0)
-    compiled = compiled_pays(len(keys) * count)
-    if len(keys) > 1 and not compiled:
-        for place, tile in tiles(keys, count, start):
-            for distribution, rows in wanted.items():
-                _write(distribution, rows[place], tile)
-        return
-    for distribution, rows in wanted.items():
-        for row, key in zip(rows, keys, strict=True):
-            _write(distribution, row, Single(key, start, compiled=compiled))
-
-
-@singledispatch
-def _write(distribution: Any, out: np.ndarray, values: Single | Tile) -> None:
-    """Write values of an elementwise distribution."""
-    raise FaninError(f"{distribution!r} cannot be drawn.", expected="a distribution of fanin.schemes")
-
-
-@_write.register
-def _(distribution: Constant, out: np.ndarray, values: Single | Tile) -> None:
-    out[...] = distribution.value
-
-
-@_write.register
-def _(distribution: Normal, out: np.ndarray, values: Single | Tile) -> None:
-    values.normal(out, distribution.mean, distribution.sd)
-
-
-@_write.register
-def _(distribution: TruncatedNormal, out: np.ndarray, values: Single | Tile) -> None:
-    values.normal(out, distribution.mean, distribution.sd, distribution.low, distribution.high)
-
-
-@_write.register
-def _(distribution: Uniform, out: np.ndarray, values: Single | Tile) -> None:
-    values.uniform(out, distribution.low, distribution.high)
-
-
-def _assembled(distribution: Any, parameter: Parameter, keys: Sequence[int]) -> np.ndarray:
+def _made(distribution: Distribution, parameter: Parameter, keys: Keys) -> np.ndarray:
     """Return (keys, *shape) of a distribution that is made of more than single values."""
     if isinstance(distribution, PerGate):
         return _by_gate(distribution, parameter, keys)
-    inside = matrices(parameter)
-    taps = math.prod(inside.taps)
-    values = np.zeros((len(keys), inside.count, inside.outputs, inside.inputs, taps), np.float32)
-    _put(distribution, values, inside, keys)
-    return np.stack([inside.together(each, parameter.shape) for each in values])
+    if isinstance(distribution, ICNR):
+        return _repeated(distribution, parameter, keys)
+    if isinstance(distribution, Chrono):
+        return _chrono(distribution, parameter, keys)
+    if isinstance(distribution, Values):
+        return _along_rows(distribution, parameter, keys)
+    return assemble(distribution, parameter, keys)
 
 
-@singledispatch
-def _put(distribution: Any, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
-    """Write the values of all matrices, (keys, count, outputs, inputs, taps), which are 0 so far."""
-    raise FaninError(f"{distribution!r} cannot be drawn.", expected="a distribution of fanin.schemes")
-
-
-@_put.register
-def _(distribution: Orthogonal, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
-    flat = values.reshape(*values.shape[:3], -1)
-    np.multiply(_orthogonal(flat.shape, keys), distribution.gain, out=flat)
-
-
-@_put.register
-def _(distribution: DeltaOrthogonal, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
-    values[..., inside.centre] = distribution.gain * _orthogonal(values.shape[:-1], keys)
-
-
-@_put.register
-def _(distribution: Identity, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
-    values[..., inside.centre] = distribution.gain * np.eye(inside.outputs, inside.inputs)
-
-
-@_put.register
-def _(distribution: Sparse, values: np.ndarray, inside: Matrices, keys: Sequence[int]) -> None:
-    units = values.reshape(len(keys), inside.count * inside.outputs, -1)
-    flat, ranks = values.reshape(len(keys), -1), np.empty_like(units)
-    _fill_rows({Normal(0.0, distribution.sd): flat}, keys)
-    _fill_rows({Uniform(0.0, 1.0): ranks.reshape(flat.shape)}, keys, flat.shape[1])
-    if distribution.count < units.shape[-1]:
-        dropped = np.argpartition(ranks, distribution.count, axis=-1)[..., distribution.count :]
-        np.put_along_axis(units, dropped, 0.0, axis=-1)
-
-
-def _orthogonal(shape: tuple[int, ...], keys: Sequence[int]) -> np.ndarray:
-    """Return orthogonal matrices, float32 of a shape (keys, count, rows, columns)."""
-    gaussian = np.empty((*shape[:2], *sorted(shape[2:])), np.float32)
-    _fill_rows({Normal(0.0, 1.0): gaussian.reshape(len(keys), -1)}, keys)
-    q = haar(gaussian)
-    return q if shape[2] >= shape[3] else q.swapaxes(2, 3)
-
-
-def _by_gate(distribution: PerGate, parameter: Parameter, keys: Sequence[int]) -> np.ndarray:
+def _by_gate(distribution: PerGate, parameter: Parameter, keys: Keys) -> np.ndarray:
     """Return a parameter whose gates, packed into the "out" axis, are drawn from other distributions."""
-    axis = parameter.axes.index("out") if parameter.axes else 0
+    axis = parameter.axes.index("out") if parameter.axes else len(parameter.shape) - 1
     size = parameter.shape[axis] // len(distribution.gates)
-    shape = tuple(size if i == axis else n for i, n in enumerate(parameter.shape))
-    parts = []
-    for place, gate in enumerate(distribution.gates):
-        part = np.empty((len(keys), *shape), np.float32)
-        flat = part.reshape(len(keys), -1)
-        _fill_rows({gate: flat}, keys, place * flat.shape[1])
-        parts.append(part)
+    one = replace(_resized(parameter, axis, size), gates=1, gate_names=())
+    parts = [_gate(gate, one, keys, place) for place, gate in enumerate(distribution.gates)]
     return np.concatenate(parts, axis=axis + 1)
+
+
+def _gate(distribution: Distribution, one: Parameter, keys: Keys, place: int) -> np.ndarray:
+    if is_elementwise(distribution):
+        flat = _empty(one, keys).reshape(len(keys), -1)
+        fill_rows({distribution: flat}, keys, place * flat.shape[1])
+        return flat.reshape(len(keys), *one.shape)
+    if isinstance(distribution, Factor):  # the key is that of the product, which says which factors belong
+        return _made(distribution, one, keys)
+    return _made(distribution, one, [key_of(key, f"gate {place}") for key in keys])
+
+
+def _repeated(distribution: ICNR, parameter: Parameter, keys: Keys) -> np.ndarray:
+    """Return one kernel repeated along the output axis."""
+    axis, copies = parameter.axes.index("out"), distribution.copies
+    if parameter.shape[axis] % copies:
+        raise FaninError(
+            f"{parameter.name} has {parameter.shape[axis]} outputs, which are no {copies} copies.",
+            expected="the convolution before a pixel shuffle",
+        )
+    one = _resized(parameter, axis, parameter.shape[axis] // copies)
+    (kernel,) = draw_many([distribution.kernel], one, keys)
+    if distribution.order == "channel_first":
+        return np.repeat(kernel, copies, axis=axis + 1)
+    return np.concatenate([kernel] * copies, axis=axis + 1)
+
+
+def _chrono(distribution: Chrono, parameter: Parameter, keys: Keys) -> np.ndarray:
+    """Return gates' biases; where a layer has two that are added (Keras' GRU), the second row is 0."""
+    names = parameter.gate_names
+    if not {"forget", "update"} & set(names):
+        raise FaninError(
+            f"{parameter.name} has no forget or update gate.", expected="an LSTM's or GRU's bias"
+        )
+    values = np.zeros((len(keys), *parameter.shape), np.float32)
+    gates = values.reshape(len(keys), -1, len(names), parameter.shape[-1] // len(names))[:, 0]
+    steps = np.empty((len(keys), gates.shape[-1]))
+    fill_rows({Uniform(1.0, distribution.longest - 1.0): steps}, keys)
+    for place, name in enumerate(names):
+        if name in ("forget", "update", "input"):
+            gates[:, place] = -np.log(steps) if name == "input" else np.log(steps)
+    return values
+
+
+def _along_rows(distribution: Values, parameter: Parameter, keys: Keys) -> np.ndarray:
+    if len(distribution.values) not in (1, parameter.shape[-1]):
+        raise FaninError(
+            f"{len(distribution.values)} values do not fit {parameter.name} {parameter.shape}.",
+            expected="one for each place of the last axis",
+        )
+    values = _empty(parameter, keys)
+    values[...] = distribution.values
+    return values
+
+
+def _resized(parameter: Parameter, axis: int, size: int) -> Parameter:
+    shape = tuple(size if i == axis else n for i, n in enumerate(parameter.shape))
+    return replace(parameter, shape=shape)

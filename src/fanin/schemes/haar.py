@@ -95,3 +95,27 @@ def _reflect(panel: Matrices, begin: int, reflections: list[_Reflections]) -> No
 def _diagonal(matrices: np.ndarray) -> np.ndarray:
     """Return a view of the diagonals that can be written."""
     return np.einsum("...ii->...i", matrices[..., : matrices.shape[-1], : matrices.shape[-2]])
+
+
+def unitary(gaussian: np.ndarray) -> np.ndarray:
+    """Return matrices with orthonormal complex columns, each uniform among all of them.
+
+    Args:
+        gaussian: Independent complex standard normal values, (..., columns, rows), not more columns than
+            rows.
+
+    Returns:
+        Q, of the given precision, (..., rows, columns).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> q = unitary(rng.standard_normal((4, 6)) + 1j * rng.standard_normal((4, 6)))
+        >>> bool(np.allclose(q.conj().T @ q, np.eye(4)))
+        True
+
+    References:
+        Mezzadri 2007, arXiv:math-ph/0609050, sec. 5.
+    """
+    q, r = np.linalg.qr(gaussian.swapaxes(-1, -2))
+    diagonal = np.diagonal(r, axis1=-2, axis2=-1)
+    return q * (diagonal / np.abs(diagonal))[..., None, :]

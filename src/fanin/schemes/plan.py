@@ -13,8 +13,10 @@ from fanin.errors import FaninError, nearest
 from fanin.graph.fans import fans
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
+from fanin.random.philox import key_of
 from fanin.report.plan import html, plain, plan_table
 from fanin.schemes.distributions import Distribution, from_record, to_record
+from fanin.schemes.draw import stream_of
 from fanin.schemes.moments import second_moment
 from fanin.schemes.policy import as_policy
 
@@ -29,11 +31,17 @@ class Row:
         parameter: The parameter.
         distribution: What it is drawn from.
         reason: Why.
+        lr_multiplier: What the learning rate of the parameter is multiplied by.
     """
 
     parameter: Parameter
     distribution: Distribution
     reason: str
+    lr_multiplier: float = 1.0
+
+    def key(self, seed: int) -> int:
+        """Return the key of the parameter's values under a seed."""
+        return key_of(seed, stream_of(self.distribution, self.parameter))
 
     @property
     def sd(self) -> float:
@@ -112,6 +120,7 @@ class InitPlan:
                     "sd": row.sd,
                     "distribution": to_record(row.distribution),
                     "reason": row.reason,
+                    "lr_multiplier": row.lr_multiplier,
                 }
                 for row in self.rows
             ],
@@ -135,7 +144,12 @@ class InitPlan:
         """
         try:
             rows = tuple(
-                Row(_parameter(row["parameter"]), from_record(row["distribution"]), row["reason"])
+                Row(
+                    _parameter(row["parameter"]),
+                    from_record(row["distribution"]),
+                    row["reason"],
+                    row.get("lr_multiplier", 1.0),
+                )
                 for row in record["rows"]
             )
             untouched = tuple(
@@ -185,7 +199,9 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
         if decision.distribution is None:
             untouched.append(Kept(parameter.name, parameter.shape, decision.reason))
         else:
-            rows.append(_row(parameter, decision.distribution, decision.reason))
+            rows.append(
+                _checked(Row(parameter, decision.distribution, decision.reason, decision.lr_multiplier))
+            )
     notes = _notes(inventory, untouched, policy.unmet(inventory.parameters))
     unknown = [
         p.name for p in inventory.parameters if p.kind == "unknown" and p.name in {k.name for k in untouched}
@@ -204,10 +220,9 @@ def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
     yield from (p if p.blocks else replace(p, blocks=deepest) for p in parameters)
 
 
-def _row(parameter: Parameter, distribution: Distribution, reason: str) -> Row:
-    row = Row(parameter, distribution, reason)
+def _checked(row: Row) -> Row:
     if not math.isfinite(row.sd):
-        raise FaninError(f"{parameter.name} would have the sd {row.sd}.", expected="a finite scale")
+        raise FaninError(f"{row.parameter.name} would have the sd {row.sd}.", expected="a finite scale")
     return row
 
 

@@ -116,12 +116,18 @@ class _Choice:
         value = self._value
         if isinstance(value, Scheme):
             found = value.decide(parameter)
-            return found or (Decision(value.distribution(parameter), value.label) if meant else None)
+            return found or (_for_kernels(value, parameter) if meant else None)
         if isinstance(value, Decision):
             return value
         if is_distribution(value):
             return Decision(value, str(value))
         return as_decision(_checked(value, parameter), self.label)
+
+
+def _for_kernels(scheme: Scheme, parameter: Parameter) -> Decision | None:
+    """Return what the scheme would draw a kernel from; some say nothing about kernels."""
+    rule = scheme.places.get("kernel")
+    return as_decision(rule(parameter), scheme.label) if rule else None
 
 
 def _checked(rule: Rule, parameter: Parameter) -> Any:

@@ -10,7 +10,6 @@ import jax
 from fanin.errors import FaninError
 from fanin.frameworks.find import framework_of
 from fanin.graph.inventory import Inventory
-from fanin.random.philox import key_of
 from fanin.schemes.draw import draw
 from fanin.schemes.plan import InitPlan
 
@@ -46,7 +45,7 @@ def apply_plan(plan: InitPlan, model: Any, seed: int, inputs: Any = None) -> Any
     Raises:
         FaninError: The model has other parameters than the plan.
     """
-    values = {row.parameter.name: draw(row.distribution, row.parameter, _key(row, seed)) for row in plan}
+    values = {row.parameter.name: draw(row.distribution, row.parameter, row.key(seed)) for row in plan}
     library = framework_of(model)
     if library == "linen":
         given = _needed(inputs)
@@ -55,10 +54,6 @@ def apply_plan(plan: InitPlan, model: Any, seed: int, inputs: Any = None) -> Any
     elif library == "jax" and isinstance(model, dict) and "params" in model:
         library = "linen"
     return _part(library, "values").with_values(model, values)
-
-
-def _key(row: Any, seed: int) -> int:
-    return key_of(seed, row.parameter.name)
 
 
 def _part(library: str, name: str) -> Any:

@@ -7,7 +7,6 @@ import keras
 from fanin.errors import FaninError
 from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.inventory import inventory
-from fanin.random.philox import key_of
 from fanin.schemes.draw import draw
 from fanin.schemes.plan import InitPlan
 
@@ -36,6 +35,6 @@ def apply_plan(plan: InitPlan, model: keras.Model, seed: int) -> keras.Model:
             found = "has no such variable" if there is None else f"has it as {tuple(there.shape)}"
             raise FaninError(f"{name} {shape}: the model {found}.", fix="make the plan for this model")
     for row in plan:
-        values = draw(row.distribution, row.parameter, key_of(seed, row.parameter.name))
+        values = draw(row.distribution, row.parameter, row.key(seed))
         variables[row.parameter.name].assign(values)
     return model

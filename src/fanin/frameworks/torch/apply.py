@@ -11,11 +11,8 @@ from fanin.errors import FaninError
 from fanin.frameworks.torch.fill import fill_tensor, on_meta
 from fanin.frameworks.torch.inventory import inventory, located, uncompiled
 from fanin.frameworks.torch.materialize import materialize
-from fanin.graph.parameter import Parameter
-from fanin.random.philox import key_of
-from fanin.schemes.distributions import Distribution
 from fanin.schemes.draw import draw
-from fanin.schemes.plan import InitPlan
+from fanin.schemes.plan import InitPlan, Row
 
 __all__ = ["apply_plan", "inventory"]
 
@@ -46,19 +43,20 @@ def apply_plan(
         materialize(uncompiled(model), device or "cpu", drawn)
     for row in plan:
         layer, own = found[row.parameter.name]
-        _put(layer, own, row.distribution, row.parameter, seed)
+        _put(layer, own, row, row.key(seed))
     return model
 
 
-def _put(layer: nn.Module, name: str, distribution: Distribution, parameter: Parameter, seed: int) -> None:
-    key = key_of(seed, parameter.name)
+def _put(layer: nn.Module, name: str, row: Row, key: int) -> None:
     tensor = layer._parameters.get(name)
     if tensor is not None:
-        fill_tensor(tensor, distribution, parameter, key)
+        fill_tensor(tensor, row.distribution, row.parameter, key)
         return
     # A parametrized tensor: PyTorch finds the parameters that give it this value.
     old = getattr(layer, name)
-    setattr(layer, name, torch.from_numpy(draw(distribution, parameter, key)).to(old.device, old.dtype))
+    setattr(
+        layer, name, torch.from_numpy(draw(row.distribution, row.parameter, key)).to(old.device, old.dtype)
+    )
 
 
 def _check(plan: InitPlan, found: dict[str, Any]) -> None:

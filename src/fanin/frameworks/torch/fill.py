@@ -25,7 +25,7 @@ def fill_tensor(tensor: torch.Tensor, distribution: Distribution, parameter: Par
     one.
 
     Args:
-        tensor: Of any floating dtype, on any device; it may be a DTensor.
+        tensor: Of any floating or complex dtype, on any device; it may be a DTensor.
         distribution: What it is drawn from.
         parameter: What it is; its shape is the whole tensor's.
         key: Of the parameter's stream.
@@ -52,7 +52,7 @@ def _fill_whole(target: torch.Tensor, distribution: Distribution, key: int) -> N
     table = target.unsqueeze(0) if target.ndim == 0 else target
     for first in range(0, len(table), rows):
         part = table[first : first + rows]
-        part.copy_(_values(part.shape, distribution, key, first * width))
+        part.copy_(_values(part.shape, distribution, key, first * width, target.is_complex()))
 
 
 def _fill_window(
@@ -65,11 +65,14 @@ def _fill_window(
     for first in range(0, len(local), rows):
         part = local[first : first + rows]
         start = (offset[0] + first) * width
-        part.copy_(_values((len(part), *shape[1:]), distribution, key, start)[(slice(None), *inner)])
+        values = _values((len(part), *shape[1:]), distribution, key, start, local.is_complex())
+        part.copy_(values[(slice(None), *inner)])
 
 
-def _values(shape: Any, distribution: Distribution, key: int, start: int) -> torch.Tensor:
-    values = np.empty(tuple(shape), np.float32)
+def _values(
+    shape: Any, distribution: Distribution, key: int, start: int, complex_values: bool
+) -> torch.Tensor:
+    values = np.empty(tuple(shape), np.complex64 if complex_values else np.float32)
     fill(distribution, values.reshape(-1), key, start)
     return torch.from_numpy(values)
 

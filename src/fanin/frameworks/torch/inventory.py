@@ -52,7 +52,9 @@ def inventory(model: nn.Module) -> Inventory:
                 kept.append(Kept(full, tuple(tensor.shape), reason))
                 continue
             found = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
-            parameters.append(replace(structure.placed(found, path), inputs=inputs.get(path, "")))
+            placed = structure.placed(found, path)
+            is_complex = tensor.dtype.is_complex
+            parameters.append(replace(placed, inputs=inputs.get(path, ""), complex=is_complex))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
     return Inventory(tuple(headed(parameters, ordered=True)), tuple(kept), f"{type(model).__name__} (torch)")
 
@@ -87,9 +89,7 @@ class _Parametrized:
 
 
 def _why_kept(tensor: Any) -> str:
-    if tensor.dtype.is_complex:
-        return f"{tensor.dtype}: complex weights are not drawn yet"
-    if not tensor.dtype.is_floating_point:
+    if not tensor.dtype.is_floating_point and not tensor.dtype.is_complex:
         return f"{tensor.dtype}, no weight"
     return "" if tensor.requires_grad else "frozen: requires_grad is False"
 

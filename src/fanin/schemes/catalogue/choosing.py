@@ -7,22 +7,29 @@ import math
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
-from fanin.schemes.decision import Decision, Rule
-from fanin.schemes.distributions import TRUNCATED_SD, Distribution, Normal, Orthogonal, TruncatedNormal
-from fanin.schemes.entry import Entry
+from fanin.schemes.decision import Decision, Rules
+from fanin.schemes.distributions import Distribution, Normal, Orthogonal, truncated
 from fanin.schemes.matrices import matrices
+from fanin.schemes.registry import scheme
 
 # A factorization of larger matrices takes seconds.
 _LARGEST = 2048
 _UNIT = {"data": "inputs", "norm": "normalized inputs"}
 
 
-def _kernel(parameter: Parameter) -> Distribution:
-    return _reasoned(parameter)[0]
-
-
-def _decide(parameter: Parameter) -> Decision:
-    return Decision(*_reasoned(parameter))
+@scheme(
+    formula="Var = 1 / (fan_in E[f^2]), f feeds the layer; see the plan",
+    source="He et al. 2015, eq. 7, for any f; Saxe et al. 2014; Radford et al. 2019",
+    assumptions="second moments of 1 where the inputs are not known",
+)
+def auto() -> Rules:
+    """What fanin would choose, with a reason for each parameter."""
+    return {
+        "residual_out": _residual_out,
+        "embedding": _embedding,
+        "recurrent": _recurrent,
+        "kernel": lambda p: Decision(*_reasoned(p)),
+    }
 
 
 def _reasoned(parameter: Parameter) -> tuple[Distribution, str]:
@@ -35,12 +42,12 @@ def _reasoned(parameter: Parameter) -> tuple[Distribution, str]:
         if min(sides) <= _LARGEST:
             text = f"{reason}; orthogonal, so that depth adds no chance"
             return Orthogonal(sd * math.sqrt(max(sides))), text
-    return TruncatedNormal(0.0, sd / TRUNCATED_SD), reason
+    return truncated(sd, parameter), reason
 
 
 def _residual_out(parameter: Parameter) -> Decision:
     gain, reason = _gain(parameter.inputs)
-    branches = 2 * max(parameter.blocks, 1)
+    branches = parameter.branches or 2 * max(parameter.blocks, 1)
     sd = gain / math.sqrt(max(fans(parameter).fan_in, 1.0) * branches)
     return Decision(Normal(0.0, sd), f"{reason}; / {branches}, so that all branches together add 1")
 
@@ -69,22 +76,3 @@ def _gain(inputs: str) -> tuple[float, str]:
     found = gain_of(named(inputs), depth=1)
     stable = "" if found.stability != "unstable" else " (unstable: drifts with depth)"
     return found.gain, f"Var = {found.gain**2:.4g} / fan_in: {inputs} feeds it{stable}"
-
-
-_RULES: dict[str, Rule] = {
-    "residual_out": _residual_out,
-    "embedding": _embedding,
-    "recurrent": _recurrent,
-    "kernel": _decide,
-}
-
-AUTO = {
-    "auto": Entry(
-        lambda: _kernel,
-        "what fanin would choose, with a reason for each parameter",
-        "Var = 1 / (fan_in E[f^2]), f feeds the layer; see the plan",
-        "He et al. 2015, eq. 7, for any f; Saxe et al. 2014; Radford et al. 2019",
-        "second moments of 1 where the inputs are not known",
-        others=lambda: _RULES,
-    )
-}
