@@ -74,12 +74,12 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def measure(programs: list[Callable[[], object]]) -> list[float]:
+def measure(programs: list[Callable[[], object]], rounds: int = ROUNDS) -> list[float]:
     """Return the median time of each; in turn, so that a slow second of the machine is slow for all."""
     for program in programs:
         program()
-    rounds = [[seconds(program) for program in programs] for _ in range(ROUNDS)]
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
+    found = [[seconds(program) for program in programs] for _ in range(rounds)]
+    return [statistics.median(times) for times in zip(*found, strict=True)]
 
 
 def main() -> None:
