@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fanin.random import threads
+from fanin.schemes import haar as haar_module
 from fanin.schemes.haar import haar
 
 SIZES = [(1, 1), (2, 2), (3, 3), (1, 6), (63, 64), (65, 65), (130, 300), (256, 256), (257, 257), (300, 310)]
@@ -93,7 +93,7 @@ def digest(size):
 @pytest.mark.parametrize("processors", [1, 2, 5])
 def test_the_bits_do_not_depend_on_threads(size, processors, monkeypatch):
     expected = digest(size)
-    monkeypatch.setattr(threads, "processors", lambda: processors)
+    monkeypatch.setattr(haar_module, "processors", lambda: processors)
     for limit in (1, 2, 4):
         with threadpool_limits(limit, user_api="blas"):
             before = threadpool_info()

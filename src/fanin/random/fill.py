@@ -25,8 +25,8 @@ from fanin.random.philox import WORD
 from fanin.random.threads import processors, share
 
 COMPILED = "fanin.random.compiled"
-_LOADED_FROM, _LOAD_FROM = 1 << 15, 1 << 20
-"""Values from which compiled code pays: once it is loaded, and where that takes half a second first."""
+_LOAD_FROM = 1 << 20
+"""Values for which it pays to load compiled code, which takes half a second; loaded, it pays for any."""
 _A_THREAD = 1 << 16
 """Fewer values than this are not worth a thread."""
 _ROOM = 1 << 14
@@ -216,8 +216,8 @@ def _inward(low: float, high: float, dtype: np.dtype) -> tuple[float, float]:
 def _engine(size: int, compiled: bool | None) -> ModuleType:
     """Return `plain` or `compiled`; Numba is not imported for what NumPy does in the meantime."""
     if compiled is None:
-        least = _LOADED_FROM if COMPILED in sys.modules else _LOAD_FROM
-        return (size >= least and _compiled()) or plain
+        pays = size >= _LOAD_FROM or COMPILED in sys.modules
+        return (pays and _compiled()) or plain
     engine = _compiled() if compiled else plain
     if engine is None:
         raise missing_extra("numba", "fast")

@@ -28,6 +28,8 @@ from fanin.random.plain import standard
 
 _AT_ONCE = 1 << 13
 """Values in a tile: so few that their arrays stay in the caches and need no new pages of memory."""
+_A_CALL = 1 << 8
+"""Values of a tile that take as long as a call of compiled code."""
 _LOW, _HALF = np.uint64(WORD - 1), np.uint64(32)
 
 Array = NDArray[np.floating]
@@ -136,6 +138,6 @@ def tiles(keys: Sequence[int], count: int, start: int = 0) -> Iterator[tuple[tup
             yield (rows, columns), Tile(all_keys[rows], start + column, columns.stop - column)
 
 
-def compiled_pays(count: int) -> bool:
-    """Return whether compiled code fills so many values sooner, one sequence after the other."""
-    return _engine(count, None) is not plain
+def compiled_pays(keys: int, count: int) -> bool:
+    """Return whether compiled code fills `count` values of each key sooner, one key after the other."""
+    return count >= _A_CALL and _engine(keys * count, None) is not plain

@@ -48,7 +48,7 @@ def fill_rows(wanted: Mapping[Any, np.ndarray], keys: Sequence[int], start: int 
     """Fill arrays of (keys, count), an elementwise distribution each, with values from a place on."""
     count = max((rows.shape[1] for rows in wanted.values()), default=0)
     plain = not any(np.iscomplexobj(rows) for rows in wanted.values())
-    compiled = compiled_pays(len(keys) * count)
+    compiled = compiled_pays(len(keys), count)
     if plain and len(keys) > 1 and not compiled:
         for place, tile in tiles(keys, count, start):
             for distribution, rows in wanted.items():

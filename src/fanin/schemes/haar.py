@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.random.threads import share, undivided_products
+from fanin.random.threads import processors, share, undivided_products
 
 _TOGETHER = 64
 """Reflections that are done as one: enough for matrix products to pay, few enough for T to cost little."""
@@ -57,10 +57,11 @@ def haar(gaussian: Matrices) -> Matrices:
     *stack, columns, rows = gaussian.shape
     q = np.zeros((*stack, rows, columns), np.float32)
     _diagonal(q)[...] = -np.copysign(1.0, _diagonal(gaussian))
-    panels = reversed(range(0, columns, _PANEL))  # the last ones meet most reflections
+    panels = range(0, columns, _PANEL)[::-1]  # the last ones meet most reflections
+    threads = min(processors(), len(panels))
     with undivided_products():
-        reflections = share(functools.partial(_reflections, gaussian), range(0, columns, _TOGETHER))
-        share(lambda begin: _reflect(q[..., begin : begin + _PANEL], begin, reflections), panels)
+        reflections = share(partial(_reflections, gaussian), range(0, columns, _TOGETHER), threads)
+        share(lambda begin: _reflect(q[..., begin : begin + _PANEL], begin, reflections), panels, threads)
     return q
 
 
