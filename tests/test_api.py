@@ -45,6 +45,24 @@ def test_a_run_depends_on_its_seed_and_scheme_alone():
     assert large["he_normal", 2] == small["he_normal", 2]
 
 
+def test_runs_begin_at_the_weights_of_initialize():
+    def plain():
+        return create_model("zeros")
+
+    policy = fanin.Policy({"head": "orthogonal"}, default="auto")
+    schemes = {"he": "he_normal", "auto": "auto", "policy": policy}
+    still = curves(compare(plain, schemes, optimizer=keras.optimizers.SGD(0.0), seeds=[3, 8], epochs=1))
+    for (label, seed), found in still.items():
+        model = fanin.initialize(plain(), schemes[label], seed=seed)
+        model.compile(loss="binary_crossentropy")
+        assert found["val_loss"][0] == pytest.approx(model.evaluate(*DATA[2:], verbose=0), rel=1e-5)
+
+
+def test_a_builder_that_takes_the_initializer_is_told_what_it_cannot_be_given():
+    with pytest.raises(fanin.FaninError, match="create_model could be given"):
+        compare(schemes=["zeros", "auto"])
+
+
 def test_the_users_global_random_state_and_arrays_are_left_alone():
     before = [array.copy() for array in DATA]
     np.random.seed(3)  # noqa: NPY002

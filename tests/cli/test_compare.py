@@ -23,6 +23,12 @@ def test_without_arguments_it_is_the_seeds_study():
     assert found["batch_size"] == 32
 
 
+def test_without_a_builder_schemes_may_have_rules_by_role():
+    found = record("compare --schemes auto,irnn --seeds 1 --epochs 1")
+    assert [run["scheme"] for run in found["runs"]] == ["auto", "irnn"]
+    assert found["notes"] == []
+
+
 @pytest.mark.parametrize("task", ["digits", "breast_cancer", "wine", "iris", "diabetes"])
 def test_built_in_data_come_with_a_model_and_a_loss(task):
     found = record(f"compare --data {task} --schemes zeros,he_normal --seeds 2 --epochs 1")

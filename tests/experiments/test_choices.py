@@ -2,9 +2,14 @@ import keras
 import pytest
 
 from fanin.errors import FaninError
-from fanin.experiments.choices import as_choices
-from fanin.schemes.distributions import Normal
+from fanin.experiments.choices import as_choices, check_passable
+from fanin.frameworks.training import Factory
+from fanin.graph.inventory import Inventory
+from fanin.graph.parameter import Parameter
+from fanin.schemes.distributions import Constant, Normal
 from fanin.schemes.parse import get_scheme
+from fanin.schemes.plan import InitPlan, make_plan
+from fanin.schemes.policy import Policy
 from fanin.schemes.scheme import Scheme
 
 
@@ -65,3 +70,68 @@ def test_objects_are_told_apart_by_what_they_are():
 def test_what_cannot_be_compared_is_refused(schemes, words):
     with pytest.raises(FaninError, match=words):
         as_choices(schemes)
+
+
+def rule(parameter):
+    return Normal(0.0, 0.1) if parameter.kind == "kernel" else None
+
+
+KERNEL = Parameter("fc", (8, 4), "kernel", ("out", "in"))
+PLAN = make_plan(Inventory((KERNEL,)), "he_normal")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind", "label"),
+    [
+        (
+            Policy({"head": "zeros"}, default="he_normal"),
+            Policy({"head": "ones"}, default="he_normal"),
+            Policy,
+            "policy(head: zeros, default: he_normal)",
+        ),
+        (
+            Policy({lambda p: p.shape[0] > 3: "zeros"}),
+            Policy({lambda p: p.shape[0] > 5: "zeros"}),
+            Policy,
+            "policy(<lambda>: zeros, default: he_normal)",
+        ),
+        (rule, lambda parameter: Normal(0.0, 0.2), Policy, "rule"),
+        (Normal(0.0, 0.1), Normal(0.0, 0.2), Policy, "Normal(mean=0.0, sd=0.1)"),
+        (PLAN, PLAN.replace("fc", Constant(1.0)), InitPlan, "he_normal"),
+    ],
+    ids=["policy", "selector", "rule", "distribution", "plan"],
+)
+def test_what_a_plan_is_made_of_can_be_compared(one, other, kind, label):
+    (choice,) = as_choices(one)
+    assert isinstance(choice.scheme, kind)
+    assert choice.label == label
+    (again,) = as_choices([one])
+    assert choice.key == again.key
+    mine, theirs = as_choices({"a": one, "b": other})
+    assert mine.key == choice.key != theirs.key
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        ("gpt2", "gpt2 has rules for residual_out"),
+        ("t5", "t5 has rules for query"),
+        ("auto", "auto has rules for"),
+        ("siren", "siren has a rule that asks what is around a layer"),
+        (Policy({"head": "zeros"}), "has rules by parameter"),
+        (rule, "rule has rules by parameter"),
+        (PLAN, "he_normal has rules by parameter"),
+    ],
+)
+def test_a_builder_that_takes_the_initializer_cannot_be_given_rules(scheme, words):
+    choices = as_choices(["zeros", scheme])
+    check_passable(choices, Factory(print, takes_initializer=False, name="create_model"))
+    with pytest.raises(FaninError, match=words) as error:
+        check_passable(choices, Factory(print, takes_initializer=True, name="create_model"))
+    assert "create_model could be given" in str(error.value)
+    assert "leave the initializer out of the builder" in str(error.value)
+
+
+def test_what_can_be_passed_is_passed():
+    choices = as_choices(["he_normal", "torch_default", keras.initializers.HeNormal()])
+    check_passable(choices, Factory(print, takes_initializer=True, name="create_model"))

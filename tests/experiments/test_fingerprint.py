@@ -192,3 +192,11 @@ def test_what_the_builder_imports_when_it_is_called_counts(tmp_path):
         for name in ("deeper_helpers", "helpers_of_builders"):
             sys.modules.pop(name, None)
     assert found[0] != found[1]
+
+
+def test_lambdas_on_one_line_are_told_apart():
+    one, same, other = (lambda x: x + 1), (lambda x: x + 1), (lambda x: x + 2)
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+    assert len({fingerprint(f) for f in (lambda x: x in {"a", "b"}, lambda x: x in {"a", "c"})}) == 2
+    inner = [lambda: lambda y: y + 1, lambda: lambda y: y + 2]
+    assert fingerprint(inner[0]) != fingerprint(inner[1])

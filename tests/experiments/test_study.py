@@ -43,6 +43,12 @@ def test_what_is_trained_counts():
     assert len({study().id, *(other.id for other in others)}) == len(others) + 1
 
 
+def test_runs_of_other_random_streams_are_another_study(monkeypatch):
+    before = study().id
+    monkeypatch.setattr("fanin.experiments.study._DRAWS", 99)
+    assert study().id != before
+
+
 def test_the_record_is_plain_json_and_survives_it():
     recipe = Recipe(2, 2, keras.optimizers.SGD(0.1), {"p": "mse"}, (keras.metrics.AUC(),), {0: 2.0})
     record = study(recipe=recipe).record

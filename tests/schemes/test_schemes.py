@@ -11,11 +11,10 @@ from fanin.errors import FaninError
 from fanin.frameworks.keras.initializers import SchemeInitializer, keras_initializer
 from fanin.frameworks.keras.known import known_distribution
 from fanin.graph.parameter import Parameter
-from fanin.random.streams import stream
 from fanin.schemes.catalogue import ALIASES, CATALOGUE
 from fanin.schemes.distributions import Normal
+from fanin.schemes.draw import draw
 from fanin.schemes.parse import get_scheme
-from fanin.schemes.sample import sample
 from fanin.schemes.scheme import Scheme
 
 KERNEL = Parameter("dense/kernel", (200, 300), "kernel", ("in", "out"))
@@ -47,7 +46,7 @@ SECOND_MOMENTS = {
 
 @pytest.mark.parametrize("label", SECOND_MOMENTS)
 def test_second_moments_are_those_of_the_formula(label):
-    values = sample(get_scheme(label).distribution(KERNEL), KERNEL.shape, stream(0, "kernel")).astype(float)
+    values = draw(get_scheme(label).distribution(KERNEL), KERNEL, 0).astype(float)
     assert (values**2).mean() == pytest.approx(SECOND_MOMENTS[label], rel=0.02)
 
 
@@ -64,7 +63,7 @@ def test_torch_default_is_what_torch_draws():
     scheme = get_scheme("torch_default")
     for parameter, theirs in ((KERNEL, layer.weight), (BIAS, layer.bias)):
         rule = scheme.bias_distribution if parameter is BIAS else scheme.distribution
-        mine = sample(rule(parameter), parameter.shape, stream(1, "x")).ravel()
+        mine = draw(rule(parameter), parameter, 1).ravel()
         assert stats.ks_2samp(mine, theirs.detach().numpy().ravel()).pvalue > 1e-3
         assert np.abs(mine).max() <= 1 / math.sqrt(200)
 

@@ -24,7 +24,7 @@ def as_factory(builder: Any, task: Task | None) -> Factory:
 
         widths = (task.inputs, *HIDDEN, task.outputs)
         name = f"multilayer perceptron {'-'.join(map(str, widths))}"
-        return Factory(mlp(task.inputs, task.outputs, task.activation), takes_initializer=True, name=name)
+        return Factory(mlp(task.inputs, task.outputs, task.activation), takes_initializer=False, name=name)
     if builder is None:
         raise FaninError("There is no model to train.", fix="fanin compare file.py:create_model --data ...")
     call = (

@@ -208,11 +208,23 @@ def _filled(cell: Any) -> bool:
 
 
 def _source(thing: Any) -> str:
+    code = getattr(thing, "__code__", None)
     try:
-        return inspect.getsource(thing)
+        text = inspect.getsource(thing)
     except (OSError, TypeError):
-        code = getattr(thing, "__code__", None)
         return repr((code.co_code, code.co_names)) if code else thing.__qualname__
+    # A lambda's source is its whole line, which may hold others.
+    return text + _compiled(code) if code and code.co_name == "<lambda>" else text
+
+
+def _compiled(code: types.CodeType) -> str:
+    return repr([(part.co_code, part.co_names, [*map(_constant, part.co_consts)]) for part in _nested(code)])
+
+
+def _constant(constant: Any) -> Any:
+    if isinstance(constant, frozenset):
+        return sorted(constant, key=repr)  # their own order is another one in each process
+    return None if isinstance(constant, types.CodeType) else constant
 
 
 def _from_package(thing: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fanin.errors import FaninError, users_code
 from fanin.experiments.builders import as_factory, required
-from fanin.experiments.choices import as_choices
+from fanin.experiments.choices import as_choices, check_passable
 from fanin.experiments.data import as_data, check_batch
 from fanin.experiments.loading import load
 from fanin.experiments.study import Study
@@ -41,6 +41,7 @@ def as_study(
     backend = use_backend(backend)
     task = load_task(data) if _is_built_in(data) else None
     factory = as_factory(builder, task)
+    check_passable(choices, factory)
     arrays = task.data if task else as_data(_loaded(data), name=data if isinstance(data, str) else "data")
     recipe = _completed(recipe, task, own=builder is not None)
     check_batch(arrays, recipe.batch_size)

@@ -13,6 +13,9 @@ from fanin.experiments.data import data_sha256
 from fanin.experiments.fingerprint import configuration, fingerprint
 from fanin.frameworks.training import Choice, Data, Factory, Recipe, Run
 
+_DRAWS = 2
+"""Version of what a seed means: it rises when first weights, the order of the data or the noise change."""
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -53,6 +56,7 @@ class Study:
             "metrics": [describe(metric) for metric in recipe.metrics],
             "class_weight": None if recipe.class_weight is None else describe(dict(recipe.class_weight)),
             "backend": self.backend,
+            "draws": _DRAWS,
         }
 
     @cached_property

@@ -24,10 +24,8 @@ from fanin.random.fill import (
 )
 from fanin.random.law import COARSE, Law
 from fanin.random.philox import TAILS, VALUES, WORD, philox
-from fanin.random.plain import standard
+from fanin.random.plain import BLOCK, standard
 
-_AT_ONCE = 1 << 13
-"""Values in a tile: so few that their arrays stay in the caches and need no new pages of memory."""
 _A_CALL = 1 << 8
 """Values of a tile that take as long as a call of compiled code."""
 _LOW, _HALF = np.uint64(WORD - 1), np.uint64(32)
@@ -84,7 +82,8 @@ class Tile:
         """Fill an array of (keys, count) with normal values between bounds."""
         law, mean, sd, least, greatest = normal_arguments(mean, sd, low, high, out.dtype)
         if law not in self._standard:
-            self._standard[law] = standard(self._first, self._second, law)
+            in_bulk = law.first <= 0 and law.last >= WORD  # all of it, and second words are for the tails
+            self._standard[law] = standard(self._first, self._first if in_bulk else self._second, law)
         out[...] = np.clip(mean + sd * self._standard[law], least, greatest)
 
     def uniform(self, out: Array, low: float, high: float) -> None:
@@ -119,22 +118,24 @@ def _words(keys: NDArray[np.uint64], blocks: NDArray[np.uint64], domain: np.uint
 def tiles(keys: Sequence[int], count: int, start: int = 0) -> Iterator[tuple[tuple[slice, slice], Tile]]:
     """Yield tiles that cover `count` values of each key's sequence, with their place in (keys, count).
 
+    They are of a size that NumPy works through in a core's caches.
+
     Args:
         keys: Keys, from `fanin.random.philox.key_of`.
         count: Number of values of each sequence.
         start: Index of the first value.
 
     Example:
-        >>> [place for place, tile in tiles([1, 2, 3], 5000)][1]
-        (slice(1, 2, None), slice(0, 5000, None))
+        >>> [place for place, tile in tiles([1, 2, 3], 10_000)]
+        [(slice(0, 3, None), slice(0, 10000, None))]
     """
     all_keys = np.array(keys, np.uint64)
-    width = min(count, _AT_ONCE)
-    height = _AT_ONCE // max(width, 1)
+    width = min(count, BLOCK)
+    height = BLOCK // max(width, 1)
     for row in range(0, len(all_keys), height):
         rows = slice(row, min(row + height, len(all_keys)))
-        for column in range(0, count, _AT_ONCE):
-            columns = slice(column, min(column + _AT_ONCE, count))
+        for column in range(0, count, BLOCK):
+            columns = slice(column, min(column + BLOCK, count))
             yield (rows, columns), Tile(all_keys[rows], start + column, columns.stop - column)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
+from fanin.random.philox import key_of
+
 
 class _Key(ISeedSequence):
     """A key in the place of a seed: `Philox(key=...)` would ask the system for entropy first, and drop it."""
@@ -51,4 +53,4 @@ def integer_seed(seed: int, name: str) -> int:
         >>> 0 <= integer_seed(0, "dropout") < 2**31
         True
     """
-    return int(stream(seed, name).integers(2**31))
+    return key_of(seed, name) >> 33

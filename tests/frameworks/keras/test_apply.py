@@ -35,6 +35,12 @@ def test_names_do_not_count_earlier_models():
     assert [p.name for p in first.parameters] == [p.name for p in second.parameters]
 
 
+def test_no_two_variables_have_one_name():
+    names = ("conv_1", "conv_2", "conv_1_1", "conv", "conv_1_2")
+    model = keras.Sequential([keras.Input((3,)), *(layers.Dense(3, name=name) for name in names)])
+    assert len({p.name for p in inventory(model).parameters}) == 2 * len(names)
+
+
 def test_roles_gates_and_inputs():
     found = by_name(network())
     assert found["embedding/embeddings"].roles == ("embedding",)

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fanin.frameworks.keras.known import known_distribution, shape_fans
-from fanin.random.streams import stream
-from fanin.schemes.sample import sample
+from fanin.frameworks.keras.known import bare, known_distribution, shape_fans
+from fanin.schemes.draw import draw, draw_many
 
 init = keras.initializers
 
@@ -30,7 +29,7 @@ CONTINUOUS = [
 @pytest.mark.parametrize("initializer", CONTINUOUS, ids=lambda i: type(i).__name__)
 @pytest.mark.parametrize("shape", [(200, 150), (3, 3, 64, 50)], ids=str)
 def test_the_distribution_is_keras_own(initializer, shape):
-    mine = sample(known_distribution(initializer, shape), shape, stream(0, "test")).ravel()
+    mine = draw(known_distribution(initializer, shape), bare("w", shape), 0).ravel()
     theirs = np.asarray(initializer(shape)).ravel()
     assert mine.dtype == np.float32
     assert stats.ks_2samp(mine, theirs).pvalue > 1e-4
@@ -39,28 +38,27 @@ def test_the_distribution_is_keras_own(initializer, shape):
 
 @pytest.mark.parametrize("initializer", [init.Zeros(), init.Ones(), init.Constant(-1.5), init.Identity(2.0)])
 def test_constants_are_equal(initializer):
-    mine = sample(known_distribution(initializer, (4, 4)), (4, 4), stream(0, "test"))
+    mine = draw(known_distribution(initializer, (4, 4)), bare("w", (4, 4)), 0)
     np.testing.assert_array_equal(mine, initializer((4, 4)))
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (8, 3), (3, 8), (3, 3, 4, 6)], ids=str)
 def test_orthogonal_matrices_are_orthogonal_and_uniform(shape):
     distribution = known_distribution(init.Orthogonal(gain=2.0), shape)
-    draws = [sample(distribution, shape, stream(seed, "test")) for seed in range(2000)]
+    (draws,) = draw_many([distribution], bare("w", shape), range(2000))
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     matrix = draws[0].reshape(rows, columns).astype(float)
     gram = matrix.T @ matrix if rows >= columns else matrix @ matrix.T
     np.testing.assert_allclose(gram, 4 * np.eye(min(rows, columns)), atol=1e-5)
     # Haar: every entry has mean 0 and second moment gain^2 / larger side.
-    entries = np.stack(draws).reshape(2000, -1)
+    entries = draws.reshape(2000, -1)
     np.testing.assert_allclose(entries.mean(0), 0, atol=5 * 2 / np.sqrt(2000))
     np.testing.assert_allclose((entries**2).mean(0), 4 / max(rows, columns), rtol=0.25)
 
 
 def test_truncation_is_exact():
-    values = sample(
-        known_distribution(init.TruncatedNormal(stddev=1.0), (500, 500)), (500, 500), stream(0, "t")
-    )
+    shape = (500, 500)
+    values = draw(known_distribution(init.TruncatedNormal(stddev=1.0), shape), bare("w", shape), 0)
     assert np.abs(values).max() <= 2
     assert np.abs(values).max() > 1.99
     assert np.std(values) == pytest.approx(0.87962566103423978, rel=0.01)

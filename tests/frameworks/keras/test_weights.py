@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+import fanin
+from fanin.errors import FaninError
 from fanin.experiments.choices import as_choices
 from fanin.frameworks.keras.mlp import mlp
 from fanin.frameworks.keras.train import KerasTrainer
@@ -139,3 +141,26 @@ def test_random_states_depend_on_the_seed_and_not_on_the_scheme():
     index = [v.name for v in trainer._built["he_normal"].model.variables].index("seed_generator_state")
     np.testing.assert_array_equal(he.values(2)[index], zeros.values(2)[index])
     assert not np.array_equal(he.values(2)[index], he.values(3)[index])
+
+
+def test_a_scheme_that_is_passed_goes_by_the_layer_that_gets_it():
+    def make(initializer):
+        names = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
+        layer = layers.LSTM(3, unit_forget_bias=False, **dict.fromkeys(names, initializer))
+        return keras.Sequential([keras.Input((5, 1)), layer, layers.Dense(1)])
+
+    _, (start,) = prepared(make, schemes=("torch_default",))
+    theirs = fanin.initialize(make("zeros"), "torch_default", seed=2)
+    for mine, expected in zip(start.values(2)[:3], theirs.variables[:3], strict=True):
+        np.testing.assert_array_equal(mine, np.asarray(expected))
+
+
+def test_a_scheme_of_which_the_builder_leaves_out_a_part_is_refused():
+    def make(initializer):
+        return keras.Sequential(
+            [keras.Input((5, 1)), layers.LSTM(3, kernel_initializer=initializer), layers.Dense(1)]
+        )
+
+    with pytest.raises(FaninError, match="does not give it to sequential/lstm/lstm_cell/recurrent_kernel"):
+        prepared(make, schemes=("torch_default",))
+    prepared(mlp(5, 1, "sigmoid"), schemes=("torch_default", "flax_default", "irnn"))

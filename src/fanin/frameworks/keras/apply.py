@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
 from fanin.errors import FaninError
@@ -28,13 +31,26 @@ def apply_plan(plan: InitPlan, model: keras.Model, seed: int) -> keras.Model:
         FaninError: The model has other variables than the plan.
     """
     variables = dict(zip(canonical_paths(model), model.variables, strict=True))
+    check_fits(plan, variables)
+    for row in plan:
+        values = draw(row.distribution, row.parameter, row.key(seed))
+        variables[row.parameter.name].assign(values)
+    return model
+
+
+def check_fits(plan: InitPlan, variables: Mapping[str, Any]) -> None:
+    """Refuse a plan for other variables than a model's.
+
+    Args:
+        plan: The plan.
+        variables: The model's variables by canonical path.
+
+    Raises:
+        FaninError: The model has other variables than the plan.
+    """
     for row in plan:
         name, shape = row.parameter.name, row.parameter.shape
         there = variables.get(name)
         if there is None or tuple(there.shape) != shape:
             found = "has no such variable" if there is None else f"has it as {tuple(there.shape)}"
             raise FaninError(f"{name} {shape}: the model {found}.", fix="make the plan for this model")
-    for row in plan:
-        values = draw(row.distribution, row.parameter, row.key(seed))
-        variables[row.parameter.name].assign(values)
-    return model

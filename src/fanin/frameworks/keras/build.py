@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -166,18 +167,18 @@ def canonical_paths(model: keras.Model) -> list[str]:
     the model, in the order of its variables, so the same model always has the same names.
     """
     known: dict[tuple[str, str], str] = {}
-    used: dict[str, int] = {}
+    used: set[str] = set()
     return ["/".join(_renamed(variable.path.split("/"), known, used)) for variable in model.variables]
 
 
-def _renamed(parts: list[str], known: dict[tuple[str, str], str], used: dict[str, int]) -> Iterator[str]:
+def _renamed(parts: list[str], known: dict[tuple[str, str], str], used: set[str]) -> Iterator[str]:
     parent = ""
     for part in parts:
         if (parent, part) not in known:
             base = _NUMBERED.sub("", part)
-            count = used.get(f"{parent}/{base}", 0)
-            used[f"{parent}/{base}"] = count + 1
-            known[parent, part] = base if count == 0 else f"{base}_{count}"
+            names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(1)))
+            known[parent, part] = next(name for name in names if f"{parent}/{name}" not in used)
+            used.add(f"{parent}/{known[parent, part]}")
         name = known[parent, part]
         parent = f"{parent}/{name}"
         yield name

@@ -7,12 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from fanin.frameworks.keras.known import shape_fans
-from fanin.graph.parameter import Axis, Parameter
-from fanin.random.streams import stream
+from fanin.frameworks.keras.known import bare, shape_fans
+from fanin.random.philox import key_of
 from fanin.schemes.distributions import is_random
+from fanin.schemes.draw import draw
 from fanin.schemes.parse import get_scheme
-from fanin.schemes.sample import sample
 from fanin.schemes.scheme import Scheme
 
 
@@ -35,7 +34,9 @@ class SchemeInitializer(keras.initializers.Initializer):
 
     def fanin_distribution(self, shape: tuple[int, ...]) -> Any:
         """Return what a variable of this shape is drawn from."""
-        return self.scheme.distribution(_bare(tuple(shape)))
+        size = int(shape_fans(tuple(shape))[0])
+        decision = self.scheme.decide(bare("variable", tuple(shape) if len(shape) > 1 else (size, size)))
+        return decision and decision.distribution
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Return values of the scheme's distribution."""
@@ -43,9 +44,8 @@ class SchemeInitializer(keras.initializers.Initializer):
         seed = self.seed
         if seed is None and is_random(distribution):
             seed = int(np.asarray(keras.ops.convert_to_numpy(keras.random.randint((), 0, 2**31 - 1))))
-        return keras.ops.convert_to_tensor(
-            sample(distribution, tuple(shape), stream(seed or 0, "keras")), dtype
-        )
+        values = draw(distribution, bare("keras", tuple(shape)), key_of(seed or 0, "keras"))
+        return keras.ops.convert_to_tensor(values, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes the same initializer again."""
@@ -55,12 +55,3 @@ class SchemeInitializer(keras.initializers.Initializer):
 def keras_initializer(scheme: Scheme) -> SchemeInitializer:
     """Return a fresh Keras initializer for a scheme."""
     return SchemeInitializer(scheme)
-
-
-def _bare(shape: tuple[int, ...]) -> Parameter:
-    """Return a parameter of which only the shape is known, read as Keras reads it: (..., in, out)."""
-    if len(shape) < 2:
-        fan = int(shape_fans(shape)[0])
-        return Parameter("variable", (fan, fan), "kernel", ("in", "out"))
-    taps: tuple[Axis, ...] = ("tap",) * (len(shape) - 2)
-    return Parameter("variable", shape, "kernel", (*taps, "in", "out"))

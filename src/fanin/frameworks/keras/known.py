@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from fanin.graph.parameter import Axis, Parameter
 from fanin.schemes.distributions import (
     TRUNCATED_SD,
     Constant,
@@ -36,6 +37,8 @@ def known_distribution(initializer: Any, shape: tuple[int, ...]) -> Distribution
         return None
     if isinstance(initializer, _init.VarianceScaling):
         return _variance_scaling(initializer, shape)
+    if isinstance(initializer, _init.Identity) and len(shape) != 2:
+        return None  # Keras itself says that there is none
     rule = _RULES.get(type(initializer))
     return rule(initializer) if rule else None
 
@@ -80,3 +83,14 @@ def shape_fans(shape: tuple[int, ...]) -> tuple[float, float]:
         return size, size
     taps = math.prod(shape[:-2])
     return float(taps * shape[-2]), float(taps * shape[-1])
+
+
+def bare(name: str, shape: tuple[int, ...]) -> Parameter:
+    """Return a parameter of which only the shape is known, read as Keras reads it: (..., in, out).
+
+    Example:
+        >>> bare("kernel", (3, 3, 16, 32)).axes
+        ('tap', 'tap', 'in', 'out')
+    """
+    taps: tuple[Axis, ...] = ("tap",) * (len(shape) - 2)
+    return Parameter(name, shape, "kernel", (*taps, "in", "out") if len(shape) > 1 else ())

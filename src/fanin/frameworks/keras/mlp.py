@@ -19,11 +19,11 @@ def mlp(inputs: int, outputs: int, activation: str | None) -> Callable[[Any], ke
         activation: Activation of the output ("sigmoid", "softmax", or None).
 
     Example:
-        >>> mlp(20, 1, "sigmoid")("he_normal").count_params()
+        >>> mlp(20, 1, "sigmoid")().count_params()
         3457
     """
 
-    def create_model(initializer: Any) -> keras.Model:
+    def create_model(initializer: Any = "glorot_uniform") -> keras.Model:
         dense = keras.layers.Dense
         return keras.Sequential(
             [

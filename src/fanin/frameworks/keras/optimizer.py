@@ -11,17 +11,19 @@ import numpy as np
 from fanin.frameworks.keras.build import Built
 
 
-def first_states(built: Built, runs: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+def first_states(built: Built, columns: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the first values of each of the optimizer's variables, with a leading axis of runs.
 
     Args:
         built: A built model.
-        runs: Each run's first values of the model's variables.
+        columns: First values of each of the model's variables, with a leading axis of runs.
     """
+    runs = len(columns[0])
     if not built.optimizer_copies:
         values = [np.asarray(variable.value) for variable in built.model.optimizer.variables]
-        return [np.broadcast_to(value, (len(runs), *value.shape)) for value in values]
-    return [np.stack(column) for column in zip(*(_state(built.model, run) for run in runs), strict=True)]
+        return [np.broadcast_to(value, (runs, *value.shape)) for value in values]
+    states = (_state(built.model, [column[run] for column in columns]) for run in range(runs))
+    return [np.stack(column) for column in zip(*states, strict=True)]
 
 
 def renew(model: keras.Model) -> None:

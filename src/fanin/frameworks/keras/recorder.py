@@ -12,10 +12,9 @@ import keras
 import numpy as np
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from fanin.frameworks.keras.known import known_distribution
-from fanin.random.streams import stream
+from fanin.frameworks.keras.known import bare, known_distribution
 from fanin.schemes.distributions import is_random
-from fanin.schemes.sample import sample
+from fanin.schemes.draw import draw
 
 
 @dataclass
@@ -96,7 +95,7 @@ def _cheap(initializer: Callable[..., Any], shape: Any) -> Callable[..., Any]:
     distribution = known_distribution(initializer, tuple(shape))
     if distribution is None:
         return initializer
-    fill = 0.0 if is_random(distribution) else sample(distribution, tuple(shape), stream(0, ""))
+    fill = 0.0 if is_random(distribution) else draw(distribution, bare("", tuple(shape)), 0)
 
     def make(shape: Any, dtype: Any = None, **_: Any) -> Any:
         # Put on the device here: Keras would have JAX compile a program for each new shape.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 
+from fanin.errors import FaninError
+from fanin.frameworks.keras.apply import check_fits
 from fanin.frameworks.keras.build import Built, canonical_paths
-from fanin.frameworks.keras.initializers import keras_initializer
+from fanin.frameworks.keras.initializers import SchemeInitializer, keras_initializer
+from fanin.frameworks.keras.inventory import inventory
 from fanin.frameworks.keras.known import known_distribution
 from fanin.frameworks.keras.parameters import parameters
 from fanin.frameworks.training import Choice
 from fanin.schemes.distributions import is_random
+from fanin.schemes.plan import InitPlan, Row, make_plan
+from fanin.schemes.policy import Policy
 from fanin.schemes.scheme import Scheme
 
 
@@ -42,35 +48,79 @@ def _fresh(initializer: Any) -> Any:
     return copy.copy(initializer)
 
 
-def replacements(choice: Choice, built: Built) -> dict[str, Any]:
-    """Return what a scheme puts in place of a model's own initializers, by canonical path.
+def check_given(choice: Choice, built: Built) -> None:
+    """Refuse a scheme with a rule for something that the builder does not give it to.
 
-    It reaches the weights that the model itself draws at random: kernels and recurrent kernels, and
-    biases where the scheme has a rule for them. Norms, embeddings and what the builder loaded stay.
+    Args:
+        choice: The scheme, which the builder was given as an initializer.
+        built: What it made.
+
+    Raises:
+        FaninError: Part of the scheme would not be what is trained.
+    """
+    known = parameters(built.model)
+    rules = set(choice.scheme.others) - {"bias"} if isinstance(choice.scheme, Scheme) else set()
+    for variable, path in zip(built.model.variables, canonical_paths(built.model), strict=True):
+        parameter, initializer = known[variable.path], built.record.of(variable).initializer
+        found = rules & {parameter.kind, *parameter.roles}
+        if found and not isinstance(initializer, SchemeInitializer):
+            raise FaninError(
+                f"{choice.label} has a rule for {', '.join(sorted(found))}, but the builder does not give it "
+                f"to {path}.",
+                fix="give it there too, or leave the initializer out of the builder: each scheme then "
+                "initializes its model anew",
+            )
+
+
+def replacements(choice: Choice, built: Built) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what a scheme puts in place of a model's own initializers, and what to note about it.
+
+    A scheme or a policy draws what its plan for the model says, an initializer of the framework the kernels
+    that the model itself draws at random. What the builder loaded stays, and so do the model's own
+    initializers of everything else.
 
     Args:
         choice: The scheme.
         built: The model as its builder made it.
+
+    Returns:
+        Rows of the plan, or initializers, by canonical path; the notes of the plan.
     """
+    variables = dict(zip(canonical_paths(built.model), built.model.variables, strict=True))
+    own = {path: variable for path, variable in variables.items() if not _loaded(variable, built)}
+    plan = _plan(choice.scheme, built.model)
+    if plan is not None:
+        check_fits(plan, variables)
+        rows = {row.parameter.name: row for row in plan if row.parameter.name in own}
+        return rows, (*plan.notes, *_rates(rows.values()))
     known = parameters(built.model)
-    chosen: dict[str, Any] = {}
-    for variable, path in zip(built.model.variables, canonical_paths(built.model), strict=True):
-        parameter = known.get(variable.path)
-        if variable.trainable and parameter is not None and not built.record.of(variable).assigned:
-            value = _replacement(choice.scheme, parameter, variable, built)
-            chosen |= {} if value is None else {path: value}
-    return chosen
+    kernels = {
+        path: choice.scheme
+        for path, variable in own.items()
+        if variable.trainable
+        and known[variable.path].kind in ("kernel", "recurrent")
+        and _random(variable, built)
+    }
+    return kernels, ()
 
 
-def _replacement(scheme: Any, parameter: Any, variable: Any, built: Built) -> Any:
-    if parameter.kind == "bias":
-        return scheme.bias_distribution(parameter) if isinstance(scheme, Scheme) else None
-    if parameter.kind not in ("kernel", "recurrent") or not _drawn(variable, built):
-        return None
-    return scheme.distribution(parameter) if isinstance(scheme, Scheme) else scheme
+def _rates(rows: Iterable[Row]) -> Iterator[str]:
+    count = sum(row.lr_multiplier != 1 for row in rows)
+    if count:
+        yield f"{count} parameters should have learning rates of their own, but all are trained at one."
 
 
-def _drawn(variable: Any, built: Built) -> bool:
-    initializer = built.record.of(variable).initializer
-    distribution = None if initializer is None else known_distribution(initializer, tuple(variable.shape))
-    return initializer is not None and (distribution is None or is_random(distribution))
+def _plan(scheme: Any, model: keras.Model) -> InitPlan | None:
+    if isinstance(scheme, Scheme | Policy):
+        return make_plan(inventory(model), scheme)
+    return scheme if isinstance(scheme, InitPlan) else None
+
+
+def _loaded(variable: Any, built: Built) -> bool:
+    birth = built.record.of(variable)
+    return birth.assigned or birth.initializer is None
+
+
+def _random(variable: Any, built: Built) -> bool:
+    distribution = known_distribution(built.record.of(variable).initializer, tuple(variable.shape))
+    return distribution is None or is_random(distribution)

@@ -13,7 +13,7 @@ from fanin.frameworks.keras.backend import current_backend
 from fanin.frameworks.keras.build import Built, build
 from fanin.frameworks.keras.logs import logged_names
 from fanin.frameworks.keras.loop import LoopTrainer
-from fanin.frameworks.keras.scheme import builder_argument, replacements
+from fanin.frameworks.keras.scheme import builder_argument, check_given, replacements
 from fanin.frameworks.keras.shared import shared_initializers
 from fanin.frameworks.keras.weights import BuilderStart, Start, start
 from fanin.frameworks.training import Choice, Data, Factory, Recipe, Run
@@ -58,8 +58,12 @@ class KerasTrainer:
     def _prepare(self, choice: Choice) -> None:
         if choice.key in self._built:
             return
-        built = self._build(choice, draw=current_backend() != "jax")
-        chosen = {} if self.factory.takes_initializer else replacements(choice, built)
+        # A builder without an argument makes one model, which every scheme initializes.
+        same = None if self.factory.takes_initializer else next(iter(self._built.values()), None)
+        built = same or self._build(choice, draw=current_backend() != "jax")
+        chosen, notes = ({}, ()) if self.factory.takes_initializer else replacements(choice, built)
+        for note in notes:
+            self._note(f"{choice.label}: {note}")
         if built.overwritten:
             self._starts[choice.key] = BuilderStart(lambda: self._build(choice, draw=True), chosen)
             self._note("The builder sets weights itself, so it is called again for every seed.")
@@ -72,6 +76,7 @@ class KerasTrainer:
             return self._checked(build(self.factory.call, self.data, self.recipe, draw=draw), None)
         argument = builder_argument(choice)
         built = build(lambda: self.factory.call(argument), self.data, self.recipe, draw=draw)
+        check_given(choice, built)
         return self._checked(built, argument)
 
     def _checked(self, built: Built, given: object) -> Built:
@@ -80,7 +85,9 @@ class KerasTrainer:
         return built
 
     def _by_architecture(self, todo: Sequence[tuple[Choice, int]]) -> list[list[tuple[Choice, int]]]:
-        names = {key: self._architecture(key) for key in {choice.key for choice, _ in todo}}
+        models = {id(built): key for key, built in self._built.items()}  # one key for each model
+        signatures = {key: self._architecture(key) for key in models.values()}
+        names = {key: signatures[models[id(built)]] for key, built in self._built.items()}
         groups: dict[str, list[tuple[Choice, int]]] = defaultdict(list)
         for choice, seed in todo:
             groups[names[choice.key]].append((choice, seed))

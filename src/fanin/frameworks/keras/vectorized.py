@@ -19,11 +19,13 @@ from fanin.frameworks.keras.architecture import traced_call
 from fanin.frameworks.keras.build import Built
 from fanin.frameworks.keras.optimizer import first_states
 from fanin.frameworks.keras.program import Program, shared_inputs
-from fanin.frameworks.keras.weights import BuilderStart, Start
+from fanin.frameworks.keras.weights import BuilderStart, Start, first_values
 from fanin.frameworks.order import data_order
 from fanin.frameworks.training import Choice, Data, Recipe, Run
 from fanin.sources import first_line
 
+# Weights of several blocks are drawn together: that halves what small arrays cost.
+_DRAWN_BYTES = 1 << 22
 # A call should be short enough for the progress bar and for Ctrl-C, long enough for its overhead.
 _SECONDS_A_CALL = 0.5
 
@@ -74,10 +76,11 @@ class VectorizedTrainer:
         with _tracing():
             convolving = is_cpu() and convolves(traced_call(model, self.data, self.recipe.batch_size))
         self.program = Program(model, self.data, self.recipe)
-        plan = layout(len(todo), state_bytes=self._state_bytes(todo[0]), wide=not convolving)
+        plan = layout(len(todo), state_bytes=_bytes(self._state(self._draw(todo[:1]))), wide=not convolving)
         self._blocks = [todo[i : i + plan.block] for i in range(0, len(todo), plan.block)]
         self._many = Many(self.program.run, plan)
-        self._first = self._inputs(self._blocks[0])
+        self._inputs = self._made()
+        self._first = next(self._inputs)
         bounds = {"start": np.int32(0), "stop": np.int32(0)}
         with _tracing():
             self._compile = self._many.compile(self._first, {**self._shared, **bounds})
@@ -94,7 +97,7 @@ class VectorizedTrainer:
             working: tuple[Sequence[tuple[Choice, int]], Any] | None = None
             began = time.perf_counter()
             for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-                upcoming = background.submit(self._inputs, following) if following else None
+                upcoming = background.submit(next, self._inputs) if following else None
                 logs = self._advance(inputs, shared)
                 if working:
                     yield self._runs(*working, began)
@@ -119,29 +122,34 @@ class VectorizedTrainer:
             start = stop
         return own["logs"]
 
-    def _inputs(self, block: Sequence[tuple[Choice, int]]) -> dict[str, Any]:
+    def _made(self) -> Iterator[dict[str, Any]]:
+        """Yield the inputs of one block after the other; the weights of several are drawn together."""
         size = self._many.plan.block
-        padded = [*block, *[block[-1]] * (size - len(block))]
+        ahead = max(1, _DRAWN_BYTES // (size * max(_bytes(self._draw(self._blocks[0][:1])), 1)))
+        for place in range(0, len(self._blocks), ahead):
+            padded = [[*b, *[b[-1]] * (size - len(b))] for b in self._blocks[place : place + ahead]]
+            columns = self._draw([run for block in padded for run in block])
+            for number, block in enumerate(padded):
+                rows = slice(number * size, (number + 1) * size)
+                yield self._of_block(block, [column[rows] for column in columns])
+
+    def _of_block(self, block: Sequence[tuple[Choice, int]], columns: list[np.ndarray]) -> dict[str, Any]:
         orders = {
             seed: data_order(seed, self._examples, self.recipe.epochs) for seed in {s for _, s in block}
         }
-        logs = {
-            name: np.full((size, self.recipe.epochs), np.nan, np.float32) for name in self.program.log_names
-        }
+        empty = np.full((len(block), self.recipe.epochs), np.nan, np.float32)
         return {
-            "state": self._states(padded),
-            "order": np.stack([orders[seed] for _, seed in padded]),
-            "logs": logs,
+            "state": self._state(columns),
+            "order": np.stack([orders[seed] for _, seed in block]),
+            "logs": {name: empty.copy() for name in self.program.log_names},
         }
 
-    def _states(self, block: Sequence[tuple[Choice, int]]) -> Any:
-        values = [self.starts[choice.key].values(seed) for choice, seed in block]
-        variables = [np.stack(column) for column in zip(*values, strict=True)]
-        trainable, fixed = self._split(variables)
-        return trainable, fixed, first_states(self._built, values)
+    def _draw(self, runs: Sequence[tuple[Choice, int]]) -> list[np.ndarray]:
+        """Return the first values of the model's variables, each with a leading axis of runs."""
+        return first_values([self.starts[choice.key] for choice, _ in runs], [seed for _, seed in runs])
 
-    def _state_bytes(self, first: tuple[Choice, int]) -> int:
-        return sum(leaf.nbytes for leaf in jax.tree.leaves(self._states([first])))
+    def _state(self, columns: list[np.ndarray]) -> Any:
+        return *self._split(columns), first_states(self._built, columns)
 
     def _runs(self, block: Sequence[tuple[Choice, int]], logs: Any, began: float) -> list[Run]:
         curves = {name: np.asarray(values).tolist() for name, values in jax.device_get(logs).items()}
@@ -156,6 +164,10 @@ class VectorizedTrainer:
             )
             for i, (choice, seed) in enumerate(block)
         ]
+
+
+def _bytes(arrays: Any) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
 
 
 @contextmanager

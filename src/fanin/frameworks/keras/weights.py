@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from fanin.frameworks.keras.build import Built, canonical_paths
-from fanin.frameworks.keras.known import known_distribution
-from fanin.random.streams import integer_seed, stream
-from fanin.schemes.distributions import is_random
-from fanin.schemes.sample import sample
+from fanin.frameworks.keras.initializers import SchemeInitializer
+from fanin.frameworks.keras.known import bare, known_distribution
+from fanin.frameworks.keras.parameters import parameters
+from fanin.graph.parameter import Parameter
+from fanin.random.philox import key_of
+from fanin.random.streams import integer_seed
+from fanin.schemes.distributions import Distribution, is_random
+from fanin.schemes.draw import draw, draw_many, stream_of
+from fanin.schemes.plan import Row
 
-Draw = Callable[[int], np.ndarray]
-"""The first value of one variable under a seed."""
+
+@dataclass(frozen=True)
+class Drawn:
+    """A variable that fanin draws: its values are those of `draw` under the key of the seed and its stream.
+
+    Args:
+        distribution: What it is drawn from.
+        parameter: Its name, its shape and the meaning of its axes.
+        dtype: The variable's dtype.
+    """
+
+    distribution: Distribution
+    parameter: Parameter
+    dtype: str
+
+
+Source = Drawn | np.ndarray | Callable[[int], np.ndarray]
+"""Where a variable's first value comes from: a draw, the same under every seed, or a function of the seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +48,14 @@ class Start:
     """Where the first values of a model's variables come from.
 
     Args:
-        draws: A function of the seed for each of the model's variables, in their order; an array
-            where the value is the same under every seed.
+        sources: One for each of the model's variables, in their order.
     """
 
-    draws: Sequence[Draw | np.ndarray]
+    sources: Sequence[Source]
 
     def values(self, seed: int) -> list[np.ndarray]:
         """Return the first value of every variable under a seed."""
-        return [draw if isinstance(draw, np.ndarray) else draw(seed) for draw in self.draws]
+        return [column[0] for column in first_values([self], [seed])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +68,7 @@ class BuilderStart:
     """
 
     make: Callable[[], Built]
-    chosen: dict[str, Any]
+    chosen: Mapping[str, Any]
 
     def values(self, seed: int) -> list[np.ndarray]:
         """Return the first value of every variable under a seed."""
@@ -59,54 +80,119 @@ class BuilderStart:
         return [new if own else old for new, old, own in zip(drawn, kept, mine, strict=True)]
 
 
+def first_values(starts: Sequence[Start | BuilderStart], seeds: Sequence[int]) -> list[np.ndarray]:
+    """Return the first values of some runs, drawn together.
+
+    Args:
+        starts: Each run's start; all are of models with the same variables.
+        seeds: Each run's seed.
+
+    Returns:
+        For each variable, an array with a leading axis of runs.
+    """
+    sources = [each.sources for each in starts if isinstance(each, Start)]
+    if len(sources) == len(starts):
+        return [_column(column, seeds) for column in zip(*sources, strict=True)]
+    runs = [each.values(seed) for each, seed in zip(starts, seeds, strict=True)]
+    return [np.stack(column) for column in zip(*runs, strict=True)]
+
+
+def _column(sources: Sequence[Source], seeds: Sequence[int]) -> np.ndarray:
+    """Return the first values of one variable, (runs, *shape)."""
+    first = sources[0]
+    if isinstance(first, np.ndarray) and all(source is first for source in sources):
+        return np.broadcast_to(first, (len(sources), *first.shape))
+    groups: dict[int, list[int]] = defaultdict(list)
+    for run, each in enumerate(sources):
+        groups[id(each)].append(run)
+    shared: dict[tuple[Parameter, str], list[tuple[Drawn, list[int]]]] = defaultdict(list)
+    values: dict[int, np.ndarray] = {}
+    for runs in groups.values():
+        each = sources[runs[0]]
+        if isinstance(each, Drawn):
+            shared[each.parameter, stream_of(each.distribution, each.parameter)].append((each, runs))
+        else:
+            values |= {run: each if isinstance(each, np.ndarray) else each(seeds[run]) for run in runs}
+    for (parameter, stream), members in shared.items():
+        values |= _together(parameter, stream, members, seeds)
+    return np.stack([values[run] for run in range(len(sources))])
+
+
+def _together(
+    parameter: Parameter, stream: str, members: Sequence[tuple[Drawn, Sequence[int]]], seeds: Sequence[int]
+) -> dict[int, np.ndarray]:
+    """Return one parameter's values by run, given its stream, and what draws it with its runs."""
+    wanted = dict.fromkeys(seeds[run] for _, runs in members for run in runs)
+    place = {seed: i for i, seed in enumerate(wanted)}
+    keys = [key_of(seed, stream) for seed in wanted]
+    by_law = draw_many([each.distribution for each, _ in members], parameter, keys)
+    return {
+        run: values[place[seeds[run]]].astype(each.dtype, copy=False)
+        for (each, runs), values in zip(members, by_law, strict=True)
+        for run in runs
+    }
+
+
 def _is_random_state(path: str) -> bool:
     return path.endswith("seed_generator_state")
 
 
-def start(built: Built, chosen: dict[str, Any]) -> Start:
+def start(built: Built, chosen: Mapping[str, Any]) -> Start:
     """Return where a built model's first values come from.
 
     Args:
         built: The model, with the births of its variables.
-        chosen: Distributions or initializers that replace the variables' own, by canonical path.
+        chosen: What replaces the variables' own initializers, by canonical path: rows of a plan, or
+            initializers.
     """
-    paths = canonical_paths(built.model)
+    model, known = built.model, parameters(built.model)
     return Start(
         [
-            _draw(built, v, path, chosen.get(path))
-            for v, path in zip(built.model.variables, paths, strict=True)
+            _source(built, v, replace(known[v.path], name=path), chosen.get(path))
+            for v, path in zip(model.variables, canonical_paths(model), strict=True)
         ]
     )
 
 
-def _draw(built: Built, variable: Any, path: str, chosen: Any) -> Draw | np.ndarray:
-    shape, dtype = tuple(variable.shape), variable.dtype
-    if _is_random_state(path):
-        return lambda seed: np.array([integer_seed(seed, path), 0], dtype)
-    source = chosen if chosen is not None else built.record.of(variable).initializer
-    if source is None:
+def _source(built: Built, variable: Any, parameter: Parameter, chosen: Any) -> Source:
+    name, dtype = parameter.name, variable.dtype
+    if _is_random_state(name):
+        return lambda seed: np.array([integer_seed(seed, name), 0], dtype)
+    if isinstance(chosen, Row):
+        return drawn(chosen.distribution, chosen.parameter, dtype)
+    initializer = chosen if chosen is not None else built.record.of(variable).initializer
+    if initializer is None:
         return np.asarray(keras.ops.convert_to_numpy(variable))
-    return drawer(source, shape, dtype, path)
+    return source(initializer, parameter, dtype)
 
 
-def drawer(source: Any, shape: tuple[int, ...], dtype: str, path: str) -> Draw | np.ndarray:
-    """Return the first value of one variable as a function of the seed.
+def source(initializer: Any, parameter: Parameter, dtype: str) -> Source:
+    """Return where an initializer's first value comes from.
 
-    Keras' own initializers and fanin's distributions are drawn from the variable's stream; any other
-    callable is called under the seed.
+    fanin's schemes and Keras' own initializers are distributions, which fanin draws: schemes by what the
+    layer does with the parameter, Keras' own by its bare shape. Any other callable is called under the seed.
 
     Args:
-        source: A distribution, or an initializer of Keras or of the user.
-        shape: The variable's shape.
+        initializer: An initializer of fanin's, of Keras' or of the user.
+        parameter: The variable under its canonical path.
         dtype: The variable's dtype.
-        path: The variable's canonical path, which names its stream.
     """
-    distribution = known_distribution(source, shape) if callable(source) else source
-    if distribution is None:
-        return lambda seed: called_under_seed(source, shape, dtype, integer_seed(seed, path))
-    if not is_random(distribution):
-        return sample(distribution, shape, stream(0, path)).astype(dtype)
-    return lambda seed: sample(distribution, shape, stream(seed, path)).astype(dtype, copy=False)
+    shape, name = parameter.shape, parameter.name
+    if isinstance(initializer, SchemeInitializer) and parameter.kind != "unknown":
+        decision = initializer.scheme.decide(parameter)
+        if decision is not None and decision.distribution is not None:
+            return drawn(decision.distribution, parameter, dtype)
+    distribution = known_distribution(initializer, shape)
+    if distribution is not None:
+        return drawn(distribution, bare(name, shape), dtype)
+    return lambda seed: called_under_seed(initializer, shape, dtype, integer_seed(seed, name))
+
+
+def drawn(distribution: Distribution, parameter: Parameter, dtype: str) -> Source:
+    """Return a draw, or its values where they are the same under every seed."""
+    if is_random(distribution):
+        return Drawn(distribution, parameter, dtype)
+    return draw(distribution, parameter, 0).astype(dtype)
 
 
 def called_under_seed(
