@@ -6,12 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import apply, compare, gain, initialize, plan
+    from fanin import schemes
+    from fanin.api import apply, compare, gain, initialize, optimizer_groups, plan
     from fanin.errors import FaninError
     from fanin.graph import roles as role
+    from fanin.graph.fans import fans
+    from fanin.schemes import distributions
     from fanin.schemes.decision import keep
     from fanin.schemes.plan import InitPlan
     from fanin.schemes.policy import Policy
+    from fanin.schemes.registry import scheme
 
 __version__ = "0.1.0"
 
@@ -21,10 +25,18 @@ _HOMES = {
     "Policy": "fanin.schemes.policy",
     "apply": "fanin.api",
     "compare": "fanin.api",
+    "fans": "fanin.graph.fans",
     "gain": "fanin.api",
     "initialize": "fanin.api",
     "keep": "fanin.schemes.decision",
+    "optimizer_groups": "fanin.api",
     "plan": "fanin.api",
+    "scheme": "fanin.schemes.registry",
+}
+_MODULES = {
+    "distributions": "fanin.schemes.distributions",
+    "role": "fanin.graph.roles",
+    "schemes": "fanin.schemes",
 }
 
 __all__ = [
@@ -34,18 +46,23 @@ __all__ = [
     "__version__",
     "apply",
     "compare",
+    "distributions",
+    "fans",
     "gain",
     "initialize",
     "keep",
+    "optimizer_groups",
     "plan",
     "role",
+    "scheme",
+    "schemes",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # Nothing heavy is imported until a name is used: `import fanin` stays in the milliseconds.
-    if name == "role":
-        return importlib.import_module("fanin.graph.roles")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'fanin' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

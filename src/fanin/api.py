@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
+    from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
     from fanin.theory.gain import Gain
 
@@ -153,7 +154,14 @@ def gain(activation: Any, *, depth: int = 50, width: int | None = 1024) -> Gain:
     return gain_of(as_activation(function, activation.rpartition(":")[2]), depth=depth, width=width)
 
 
-def plan(model: Any, scheme: Any = "he_normal", *, inputs: Any = None, strict: bool = False) -> InitPlan:
+def plan(
+    model: Any,
+    scheme: Any = "he_normal",
+    *,
+    inputs: Any = None,
+    roles: Roles | None = None,
+    strict: bool = False,
+) -> InitPlan:
     """Return what a scheme would do to every parameter of a model, and why; nothing is changed.
 
     Args:
@@ -163,6 +171,7 @@ def plan(model: Any, scheme: Any = "he_normal", *, inputs: Any = None, strict: b
         scheme: A name (see `fanin schemes`), a scheme, a distribution, a `fanin.Policy`, or a function from
             a parameter to a distribution.
         inputs: For Flax Linen, an example input or a list of them; `jax.ShapeDtypeStruct` will do.
+        roles: Roles that take the place of the inferred ones, by name or pattern: {"proj_*": "residual_out"}.
         strict: Whether parameters of unknown layers are an error; else they stay as they are, and the plan
             says so.
 
@@ -181,6 +190,7 @@ def plan(model: Any, scheme: Any = "he_normal", *, inputs: Any = None, strict: b
     from fanin.errors import FaninError
     from fanin.experiments.models import as_model
     from fanin.frameworks.find import framework_of, front_end
+    from fanin.schemes.overrides import with_roles
     from fanin.schemes.plan import make_plan
 
     model = as_model(model)
@@ -189,7 +199,8 @@ def plan(model: Any, scheme: Any = "he_normal", *, inputs: Any = None, strict: b
             "inputs are for Flax Linen modules; this model has its parameters.", fix="leave them out"
         )
     options = {} if inputs is None else {"inputs": inputs}
-    return make_plan(front_end(model).inventory(model, **options), scheme, strict=strict)
+    inventory = front_end(model).inventory(model, **options)
+    return make_plan(with_roles(inventory, roles or {}), scheme, strict=strict)
 
 
 def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
@@ -237,6 +248,7 @@ def initialize(
     *,
     seed: int = 0,
     inputs: Any = None,
+    roles: Roles | None = None,
     strict: bool = False,
     **options: Any,
 ) -> Any:
@@ -247,6 +259,7 @@ def initialize(
         scheme: As for `plan`.
         seed: As for `apply`.
         inputs: As for `plan`.
+        roles: As for `plan`.
         strict: As for `plan`.
         **options: As for `apply`.
 
@@ -264,4 +277,45 @@ def initialize(
     """
     if inputs is not None:
         options["inputs"] = inputs
-    return apply(plan(model, scheme, inputs=inputs, strict=strict), model, seed=seed, **options)
+    made = plan(model, scheme, inputs=inputs, roles=roles, strict=strict)
+    return apply(made, model, seed=seed, **options)
+
+
+def optimizer_groups(plan: InitPlan, model: Any, lr: float) -> list[dict[str, Any]]:
+    """Return the learning rates of a plan as parameter groups of a PyTorch optimizer.
+
+    Schemes such as `mup` are a way to initialize and a way to set learning rates: each parameter's is lr
+    times its `lr_multiplier` in the plan.
+
+    Args:
+        plan: From `plan`.
+        model: The torch.nn.Module that it was made for.
+        lr: Learning rate.
+
+    Returns:
+        Groups for any optimizer of `torch.optim`.
+
+    Raises:
+        FaninError: The model is not PyTorch's, or has other parameters than the plan.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(20, 256), torch.nn.ReLU(), torch.nn.Linear(256, 1))
+        >>> made = fanin.plan(model, "mup(width_mult=4)")
+        >>> [group["lr"] for group in fanin.optimizer_groups(made, fanin.apply(made, model), lr=0.01)]
+        [0.01, 0.0025]
+
+    References:
+        Yang et al. (2022), arXiv:2203.03466, table 3.
+    """
+    from fanin.errors import FaninError
+    from fanin.frameworks.find import framework_of
+
+    if framework_of(model) != "torch":
+        raise FaninError(
+            f"Parameter groups are PyTorch's; the model is a {type(model).__name__}.",
+            fix="plan.lr_multipliers has the factors by name, as for optax.multi_transform",
+        )
+    from fanin.frameworks.torch.groups import optimizer_groups
+
+    return optimizer_groups(plan, model, lr)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from fanin.frameworks.names import known_by_name, of_state_spaces
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
 
@@ -57,20 +58,25 @@ class Structure:
 
 
 def headed(parameters: Sequence[Parameter], *, ordered: bool) -> Iterator[Parameter]:
-    """Yield the parameters, one of them as the head if there is one outside of the blocks.
+    """Yield the parameters, one of them and its bias as the head if there is one outside of the blocks.
 
     Args:
         parameters: All of them.
         ordered: Whether they come in the order in which they are used, so that the last kernel is the
             head; otherwise only a name can tell.
     """
-    ends = [p for p in parameters if p.kind == "kernel" and p.layer in _HEADS and not p.roles]
+    named = [known_by_name(parameter) for parameter in of_state_spaces(parameters)]
+    ends = [p for p in named if p.kind == "kernel" and p.layer in _HEADS and not p.roles]
     if not ordered:
         ends = [p for p in ends if _HEAD.search(p.name)]
-    chosen = ends[-1] if ends and (ordered or len(ends) == 1) else None
-    for parameter in parameters:
-        alone = parameter is chosen and not parameter.blocks
-        yield replace(parameter, roles=(roles.head,)) if alone else parameter
+    chosen = ends[-1] if ends and (ordered or len(ends) == 1) and not ends[-1].blocks else None
+    for parameter in named:
+        if chosen and parameter.name == chosen.name:
+            yield replace(parameter, roles=(roles.head,))
+        elif chosen and parameter.kernel and parameter.kernel.name == chosen.name:
+            yield replace(parameter, roles=(roles.head_bias,))
+        else:
+            yield parameter
 
 
 def _blocks(candidates: Sequence[tuple[str, str]]) -> Iterator[tuple[str, tuple[str, int]]]:

@@ -138,7 +138,7 @@ def _factors(key: int, head: int, width: int, alpha: float, beta: float) -> tupl
 
 def _orthogonal(shape: tuple[int, ...], keys: Keys, complex_values: bool) -> np.ndarray:
     """Return orthogonal matrices of a shape (keys, count, rows, columns), in single precision."""
-    gaussian = np.empty((*shape[:2], *sorted(shape[2:])), np.complex64 if complex_values else np.float32)
+    gaussian: Any = np.empty((*shape[:2], *sorted(shape[2:])), np.complex64 if complex_values else np.float32)
     fill_rows({Normal(0.0, 1.0): gaussian.reshape(len(keys), -1)}, keys)
     q = unitary(gaussian) if complex_values else haar(gaussian)
     return q if shape[2] >= shape[3] else q.swapaxes(2, 3)

@@ -101,6 +101,11 @@ class InitPlan:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def lr_multipliers(self) -> dict[str, float]:
+        """What the learning rates of some parameters are multiplied by, where it is not 1 (see `mup`)."""
+        return {row.parameter.name: row.lr_multiplier for row in self.rows if row.lr_multiplier != 1.0}
+
     def replace(self, name: str, distribution: Distribution, reason: str = "chosen by hand") -> InitPlan:
         """Return a plan that draws one parameter from another distribution."""
         changed = replace(self[name], distribution=distribution, reason=reason)
@@ -215,9 +220,10 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
 
 
 def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
-    """Yield the parameters; those outside of blocks are told how many there are, as some schemes ask."""
+    """Yield the parameters; each is told how many blocks and branches there are, as some schemes ask."""
     deepest = max(parameter.blocks for parameter in parameters)
-    yield from (p if p.blocks else replace(p, blocks=deepest) for p in parameters)
+    branches = sum("residual_out" in parameter.roles for parameter in parameters)
+    yield from (replace(p, blocks=p.blocks or deepest, branches=branches) for p in parameters)
 
 
 def _checked(row: Row) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from fanin.errors import FaninError
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Rules
@@ -45,6 +46,8 @@ def of_variance(variance: float, distribution: Shape, parameter: Parameter) -> D
 
 def _scaled(scale: float, mode: Mode, distribution: Shape, activation: str) -> Rules:
     check_activation(activation)
+    if scale < 0:
+        raise FaninError(f"A variance has the scale {scale:g}.", expected="a number, not negative")
 
     def rule(parameter: Parameter) -> Distribution:
         asked = fed_variance_gain(parameter) if activation == "auto" else variance_gain(activation)

@@ -4,13 +4,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from scipy.optimize import brentq
 from torch import nn
 
 import fanin
-from fanin.errors import FaninError
-from fanin.schemes.distributions import Constant, Identity, PerGate, Uniform
+from fanin.schemes.distributions import PerGate
 from fanin.schemes.plan import InitPlan
 
 D, FF, L, WORDS = 64, 256, 6, 300
@@ -85,53 +82,6 @@ def test_later_blocks_add_less_under_depth_scaling():
     np.testing.assert_allclose(sds, [0.02 / math.sqrt(2 * (i + 1)) for i in range(L)])
 
 
-def test_recurrent_kernels_of_irnn_are_the_identity():
-    model = fanin.initialize(Transformer(), "irnn")
-    assert torch.equal(model.rnn.weight_hh_l0, torch.eye(D))
-    assert fanin.plan(model, "irnn")["rnn.weight_hh_l0"].distribution == Identity(1.0)
-    assert fanin.plan(model, "irnn")["rnn.bias_ih_l0"].distribution == Constant(0.0)
-
-
-class Sine(nn.Module):
-    def forward(self, x):
-        return torch.sin(30 * x)
-
-
-def test_siren_tells_the_first_layer_from_the_others():
-    plan = fanin.plan(
-        nn.Sequential(nn.Linear(2, 64), Sine(), nn.Linear(64, 64), Sine(), nn.Linear(64, 3)), "siren"
-    )
-    assert plan["0.weight"].distribution == Uniform(-0.5, 0.5)
-    bound = math.sqrt(6 / 64) / 30
-    assert plan["2.weight"].distribution == plan["4.weight"].distribution == Uniform(-bound, bound)
-
-
-def test_sirens_signals_stay():
-    """At great width the variance of 30 x goes to v = 2 Var sin(N(0, v)) = 1 - exp(-2 v)."""
-    layers = [nn.Linear(2, 512), Sine()]
-    for _ in range(7):
-        layers += [nn.Linear(512, 512), Sine()]
-    model = fanin.initialize(nn.Sequential(*layers), "siren", seed=1)
-    x = torch.rand(2000, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    v = brentq(lambda v: 1 - math.exp(-2 * v) - v, 0.1, 2)
-    with torch.no_grad():
-        assert float((30 * model[:-1](x)).var()) == pytest.approx(v, rel=0.1)
-
-
-class Untraceable(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(2, 3)
-
-    def forward(self, x):
-        return self.fc(x) if x.sum() > 0 else x
-
-
-def test_siren_does_not_guess_the_first_layer():
-    with pytest.raises(FaninError, match=r"Whether fc\.weight is the first layer is not known"):
-        fanin.plan(Untraceable(), "siren")
-
-
 def test_a_model_without_the_roles_is_told_so():
     notes = fanin.plan(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)), "gpt2").notes
     assert notes == ("The rule for 'residual_out' reaches no parameter.",)
@@ -147,8 +97,3 @@ def test_packed_projections_are_told_from_the_gates_of_a_gru():
     plan = fanin.plan(model, "t5")
     assert isinstance(plan["attention.in_proj_weight"].distribution, PerGate)
     assert not isinstance(plan["gru.weight_ih_l0"].distribution, PerGate)
-
-
-def test_compare_says_that_it_does_not_look_at_roles_yet():
-    with pytest.raises(FaninError, match="gpt2 has rules for residual_out, embedding"):
-        fanin.compare(schemes=["gpt2"], seeds=1)

@@ -1,0 +1,67 @@
+"""What parameters are that no layer explains, by the names that authors and common code give them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from fanin.graph import roles
+from fanin.graph.parameter import Parameter
+
+_ADAPTERS = {"lora_a": roles.adapter_in, "lora_b": roles.adapter_out}
+_STATES = {
+    "A_log": roles.decay_log,
+    "log_A_real": roles.decay_real_log,
+    "A_imag": roles.frequency,
+    "log_dt": roles.step_log,
+    "inv_dt": roles.step_log,
+}
+_NORM = re.compile("norm", re.IGNORECASE)
+# Of LayerScale, CaiT, BEiT, ConvNeXt; ReZero, SkipInit, NFNet; Fixup.
+_SCALE = re.compile(
+    r"gamma(_\d)?|layer_?scale(_\d)?|lambda\d?|ls\d|alpha|resweight|res_?scale|skip(init)?_gain|scale|multiplier"
+)
+
+
+def known_by_name(parameter: Parameter) -> Parameter:
+    """Return a parameter with the kind and the role that its name gives it, if it has none.
+
+    Example:
+        >>> known_by_name(Parameter("blocks.0.ls1.gamma", (8,), layer="LayerScale")).kind
+        'scale'
+    """
+    *above, last = _parts(parameter)
+    if adapter := next((_ADAPTERS[p.lower()] for p in (*above, last) if p.lower() in _ADAPTERS), None):
+        return parameter if parameter.kind == "bias" else replace(parameter, roles=(adapter,))
+    if parameter.kind != "unknown":
+        return parameter
+    if _NORM.search(parameter.layer) and len(parameter.shape) == 1:
+        return replace(parameter, kind="norm")
+    size = math.prod(parameter.shape)
+    in_block = parameter.block is not None or parameter.layer == "LayerScale"
+    if in_block and _SCALE.fullmatch(last) and size == max(parameter.shape, default=1):
+        return replace(parameter, kind="scale")
+    if last.startswith("bias") and size == 1:  # Fixup's, one number for a layer
+        return replace(parameter, kind="bias")
+    return parameter
+
+
+def of_state_spaces(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    """Yield all parameters of a model, those of state spaces (S4D, Mamba) with their roles."""
+    spaces = {tuple(_parts(p)[:-1]) for p in parameters if _parts(p)[-1] in _STATES}
+    for parameter in parameters:
+        *above, last = _parts(parameter)
+        if tuple(above) in spaces and last in _STATES:
+            yield replace(parameter, kind="state", roles=(_STATES[last],))
+        elif tuple(above) in spaces and last == "D":
+            yield replace(parameter, kind="state", roles=(roles.skip,))
+        elif above and above[-1] == "dt_proj" and tuple(above[:-1]) in spaces:
+            yield replace(parameter, roles=(roles.step_bias if last == "bias" else roles.step_kernel,))
+        else:
+            yield parameter
+
+
+def _parts(parameter: Parameter) -> list[str]:
+    return re.split(r"[./]", parameter.name)
