@@ -36,7 +36,9 @@ def torch_default() -> Rules:
         "bias": _torch_bias,
         "embedding": all_normal(1.0),
         "attention_out": _torch_kernel,
-        "query": _torch_query,
+        "query": _torch_projection,
+        "key": _torch_projection,
+        "value": _torch_projection,
     }
 
 
@@ -60,7 +62,7 @@ def _torch_gates(parameter: Parameter) -> Distribution:
     return Uniform(-reach, reach)
 
 
-def _torch_query(parameter: Parameter) -> Distribution:
+def _torch_projection(parameter: Parameter) -> Distribution:
     if parameter.layer != "MultiheadAttention":
         return _torch_kernel(parameter)
     # xavier_uniform_ of the whole of what is packed.
