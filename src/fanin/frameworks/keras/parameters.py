@@ -24,6 +24,8 @@ _ATTENTION = {
     "value": ("value",),
     "attention_output": ("attention_out",),
 }
+# The place of the heads in (in, heads, out) of queries, keys and values, and in (heads, in, out) of outputs.
+_HEADS: dict[tuple[Axis, ...], int] = {("in", "out", "out"): 1, ("in", "in", "out"): 0}
 _NORMS = (
     layers.BatchNormalization,
     layers.LayerNormalization,
@@ -84,8 +86,9 @@ def _kernel(layer: Any) -> Parameter | None:
     if isinstance(layer, layers.Dense):
         return replace(base, axes=("in", "out"))
     if isinstance(layer, layers.EinsumDense):
-        axes = _einsum_axes(layer.equation, len(base.shape))
-        return replace(base, axes=axes, roles=_ATTENTION.get(layer.name, ()))
+        axes, found = _einsum_axes(layer.equation, len(base.shape)), _ATTENTION.get(layer.name, ())
+        heads = base.shape[_HEADS[axes]] if found and axes in _HEADS else 0
+        return replace(base, axes=axes, roles=found, heads=heads)
     if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
         return replace(base, axes=_conv_axes(taps, "in", "multiplier"))
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
