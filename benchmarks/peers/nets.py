@@ -18,26 +18,31 @@ def mlp(activation: type[nn.Module], depth: int, width: int = 512) -> nn.Sequent
     return nn.Sequential(*layers)
 
 
-def autoencoder(channels: int = 64) -> nn.Sequential:
-    """Return a convolutional network with groups, down by strides and up by transposed convolutions."""
+def convolutional(channels: int = 16) -> nn.Sequential:
+    """Return a convolutional trunk with groups, down by strides and up by transposed convolutions.
+
+    Where the image is a quarter as large there are four times as many channels, so that no layer is forced
+    by its shape to change either the signal or the gradient.
+    """
+    wide = 4 * channels
     return nn.Sequential(
         nn.Conv2d(3, channels, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(channels, channels, 3, padding=1, groups=4),
+        nn.Conv2d(channels, channels, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+        nn.Conv2d(channels, wide, 3, stride=2, padding=1),
         nn.ReLU(),
-        nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=8),
+        nn.Conv2d(wide, wide, 3, padding=1, groups=4),
         nn.ReLU(),
-        nn.Conv2d(2 * channels, 2 * channels, 3, padding=1),
+        nn.Conv2d(wide, wide, 3, padding=1),
         nn.ReLU(),
-        nn.ConvTranspose2d(2 * channels, channels, 4, stride=2, padding=1),
+        nn.Conv2d(wide, wide, 3, padding=1, groups=8),
         nn.ReLU(),
-        nn.Conv2d(channels, channels, 3, padding=1, groups=4),
+        nn.ConvTranspose2d(wide, channels, 4, stride=2, padding=1),
         nn.ReLU(),
-        nn.ConvTranspose2d(channels, channels, 3, padding=1),
+        nn.ConvTranspose2d(channels, channels, 3, padding=1, groups=2),
         nn.ReLU(),
-        nn.Conv2d(channels, 3, 3, padding=1),
+        nn.Conv2d(channels, channels, 3, padding=1),
     )
 
 

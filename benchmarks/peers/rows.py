@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.peers.nets import GPT2, LSTMStack, autoencoder, mlp
+from benchmarks.peers.nets import GPT2, LSTMStack, convolutional, mlp
 from benchmarks.torchvision_on_cpu import allow_torchvision
 
 allow_torchvision()
@@ -87,7 +87,7 @@ ROWS = [
     *_mlp_rows(),
     Row(
         "CNN: groups, strides, transposed",
-        autoencoder,
+        convolutional,
         _normal(4, 3, 32, 32),
         _layers(nn.Conv2d, nn.ConvTranspose2d),
     ),

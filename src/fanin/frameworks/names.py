@@ -18,6 +18,10 @@ _STATES = {
     "log_dt": roles.step_log,
     "inv_dt": roles.step_log,
 }
+_VECTORS = {
+    roles.token: re.compile(r"(cls|class|dist|reg|register|mask)_?(token|tokens|embedding)"),
+    roles.position: re.compile(r"pos(ition|itional)?_?(embed|embedding|embeddings)"),
+}
 _NORM = re.compile("norm", re.IGNORECASE)
 # Of LayerScale, CaiT, BEiT, ConvNeXt; ReZero, SkipInit, NFNet; Fixup.
 _SCALE = re.compile(
@@ -39,6 +43,8 @@ def known_by_name(parameter: Parameter) -> Parameter:
         return parameter
     if _NORM.search(parameter.layer) and len(parameter.shape) == 1:
         return replace(parameter, kind="norm")
+    if vector := next((role for role, name in _VECTORS.items() if name.fullmatch(last)), None):
+        return replace(parameter, roles=(vector,))
     size = math.prod(parameter.shape)
     in_block = parameter.block is not None or parameter.layer == "LayerScale"
     if in_block and _SCALE.fullmatch(last) and size == max(parameter.shape, default=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,33 @@ def headed(parameters: Sequence[Parameter], *, ordered: bool) -> Iterator[Parame
             yield replace(parameter, roles=(roles.head_bias,))
         else:
             yield parameter
+
+
+def streamed(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    """Yield the parameters; those that end residual branches are told whether the stream starts as a table's.
+
+    It does where a table's vectors are as wide as the stream and no norm comes between them and the blocks;
+    it stays so where a norm comes behind the blocks, as in networks that normalize inside of branches only.
+
+    Args:
+        parameters: All of them, in the order in which they are used.
+    """
+    tables = {p.shape[-1] for p in parameters if p.kind == "embedding"}
+    inside = [place for place, p in enumerate(parameters) if p.block is not None]
+    norms = {
+        place: p.shape[-1:] for place, p in enumerate(parameters) if p.kind == "norm" and p.block is None
+    }
+    for parameter in parameters:
+        width = _width(parameter)
+        around = [place for place, size in norms.items() if size == (width,)]
+        raw = around and min(around) > max(inside, default=len(parameters))
+        starts = roles.residual_out in parameter.roles and width in tables and raw
+        yield replace(parameter, stream="embedding") if starts else parameter
+
+
+def _width(parameter: Parameter) -> int:
+    """Return the outputs of a kernel."""
+    return math.prod(n for n, axis in zip(parameter.shape, parameter.axes, strict=False) if axis == "out")
 
 
 def _blocks(candidates: Sequence[tuple[str, str]]) -> Iterator[tuple[str, tuple[str, int]]]:

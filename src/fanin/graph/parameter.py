@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Axis = Literal["in", "out", "tap", "multiplier", "expert"]
 """An axis of a weight: input or output units, taps, a depthwise multiplier, or matrices side by side."""
 
 Kind = Literal["kernel", "recurrent", "bias", "embedding", "norm", "scale", "state", "unknown"]
 """What a parameter does; "scale" multiplies a branch, "state" governs a state space."""
+
+
+class Pairs(NamedTuple):
+    """Which units of a layer can be paired, each with its neighbour, so that one is the other's negative.
+
+    Args:
+        inputs: Values in a row that come from one unit of the layer before (more than 1 behind a flattened
+            image), whose outputs reach this layer through an activation alone; 0 where they cannot be paired.
+        outputs: The activation through which, and nothing else, its outputs reach other layers, which all
+            can pair these inputs; empty where its outputs cannot be paired.
+        layers: How many layers follow each other so, this one among them.
+    """
+
+    inputs: int = 0
+    outputs: str = ""
+    layers: int = 1
+
+
+_UNPAIRED = Pairs()
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,10 @@ class Parameter:
         heads: Attention heads that its kernel serves; 0 where nobody knows.
         padding: Row of an embedding that stays zero.
         complex: Whether its values are complex numbers.
+        strides: Of a convolution, along its taps' axes; empty where nobody knows.
+        pairs: Which of its inputs and outputs can be paired.
+        stream: For what ends a residual branch, what the stream that it adds to starts as: "embedding" where
+            it is vectors of tables, normalized only inside of branches; empty where nobody knows.
     """
 
     name: str
@@ -60,6 +83,9 @@ class Parameter:
     heads: int = 0
     padding: int | None = None
     complex: bool = False
+    strides: tuple[int, ...] = ()
+    pairs: Pairs = _UNPAIRED
+    stream: str = ""
 
     @property
     def role(self) -> str:

@@ -17,6 +17,12 @@ residual_norm = "residual_norm"
 embedding = "embedding"
 """A table of vectors that tokens or positions are looked up in."""
 
+token = "token"
+"""A vector that stands beside those of the inputs, such as a class token."""
+
+position = "position"
+"""Vectors of positions that are added to those of the inputs."""
+
 recurrent = "recurrent"
 """From a recurrent layer's state to its gates."""
 

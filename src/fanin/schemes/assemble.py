@@ -23,6 +23,7 @@ from fanin.schemes.distributions import (
     Normal,
     Orthogonal,
     Sparse,
+    TiledOrthogonal,
     Uniform,
 )
 from fanin.schemes.elementwise import fill_rows
@@ -71,6 +72,17 @@ def _(distribution: Orthogonal, values: np.ndarray, inside: Matrices, keys: Keys
 def _(distribution: DeltaOrthogonal, values: np.ndarray, inside: Matrices, keys: Keys) -> None:
     drawn = _orthogonal(values.shape[:-1], keys, np.iscomplexobj(values))
     values[..., inside.centre] = distribution.gain * drawn
+
+
+@_put.register
+def _(distribution: TiledOrthogonal, values: np.ndarray, inside: Matrices, keys: Keys) -> None:
+    drawn = _orthogonal((*values.shape[:2], *inside.tiled), keys, np.iscomplexobj(values))
+    size = len(inside.tile)
+    if inside.transposed:
+        parts = drawn.reshape(*values.shape[:3], size, inside.inputs).swapaxes(-1, -2)
+    else:
+        parts = drawn.reshape(*values.shape[:4], size)
+    values[..., inside.tile] = distribution.gain * parts
 
 
 @_put.register

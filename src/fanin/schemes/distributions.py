@@ -96,6 +96,16 @@ class DeltaOrthogonal:
 
 
 @dataclass(frozen=True)
+class TiledOrthogonal:
+    """gain times a Haar-orthogonal matrix over as many middle taps as the stride, 0 elsewhere.
+
+    The patches that these taps see tile the image, so that a strided convolution keeps lengths as a whole.
+    """
+
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
 class Identity:
     """gain times a (partial) identity matrix, at the centre tap of a convolution."""
 
@@ -133,6 +143,21 @@ class ICNR:
     kernel: Distribution
     copies: int
     order: str = "channel_first"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A kernel w between units that come in pairs, each the other's negative: [[w, -w], [-w, w]].
+
+    Args:
+        kernel: What w is drawn from, a matrix of half the size.
+        inputs: Values in a row that belong to one input unit; 0 where inputs are not paired: [w; -w].
+        outputs: Whether outputs are paired; if not, [w, -w].
+    """
+
+    kernel: Distribution
+    inputs: int
+    outputs: bool
 
 
 @dataclass(frozen=True)
@@ -193,10 +218,12 @@ Distribution = (
     | Values
     | Orthogonal
     | DeltaOrthogonal
+    | TiledOrthogonal
     | Identity
     | HadamardIdentity
     | Sparse
     | ICNR
+    | Paired
     | Chrono
     | Factor
     | PerGate
@@ -234,7 +261,7 @@ def is_random(distribution: Distribution) -> bool:
     """
     if isinstance(distribution, PerGate):
         return any(is_random(gate) for gate in distribution.gates)
-    if isinstance(distribution, ICNR):
+    if isinstance(distribution, ICNR | Paired):
         return is_random(distribution.kernel)
     return not isinstance(distribution, Constant | Values | Identity | HadamardIdentity)
 
@@ -254,7 +281,7 @@ def to_record(distribution: Distribution) -> dict[str, Any]:
     record = {field.name: getattr(distribution, field.name) for field in fields(distribution)}
     if isinstance(distribution, PerGate):
         record["gates"] = [to_record(gate) for gate in distribution.gates]
-    if isinstance(distribution, ICNR):
+    if isinstance(distribution, ICNR | Paired):
         record["kernel"] = to_record(distribution.kernel)
     if isinstance(distribution, Values):
         record["values"] = list(distribution.values)
@@ -276,7 +303,7 @@ def from_record(record: dict[str, Any]) -> Distribution:
         kind = _KINDS[arguments.pop("kind")]
         if kind is PerGate:
             arguments["gates"] = tuple(from_record(gate) for gate in arguments["gates"])
-        if kind is ICNR:
+        if kind in (ICNR, Paired):
             arguments["kernel"] = from_record(arguments["kernel"])
         if kind is Values:
             arguments["values"] = tuple(arguments["values"])

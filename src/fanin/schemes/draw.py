@@ -11,8 +11,18 @@ from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 from fanin.random.philox import key_of
 from fanin.schemes.assemble import assemble
-from fanin.schemes.distributions import ICNR, Chrono, Distribution, Factor, PerGate, Uniform, Values
+from fanin.schemes.distributions import (
+    ICNR,
+    Chrono,
+    Distribution,
+    Factor,
+    Paired,
+    PerGate,
+    Uniform,
+    Values,
+)
 from fanin.schemes.elementwise import fill, fill_rows, is_elementwise
+from fanin.schemes.pairs import halved, mirrored
 
 __all__ = ["draw", "draw_many", "fill", "is_elementwise", "stream_of"]
 
@@ -96,6 +106,9 @@ def _made(distribution: Distribution, parameter: Parameter, keys: Keys) -> np.nd
         return _by_gate(distribution, parameter, keys)
     if isinstance(distribution, ICNR):
         return _repeated(distribution, parameter, keys)
+    if isinstance(distribution, Paired):
+        (half,) = draw_many([distribution.kernel], halved(distribution, parameter), keys)
+        return mirrored(distribution, parameter, half)
     if isinstance(distribution, Chrono):
         return _chrono(distribution, parameter, keys)
     if isinstance(distribution, Values):

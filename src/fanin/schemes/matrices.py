@@ -23,6 +23,8 @@ class Matrices:
         inputs: Columns of one matrix, without taps.
         taps: The spatial axes.
         packed_inputs: Whether it is the inputs' axis that packs them (grouped transposed convolutions).
+        strides: Along the taps' axes; empty where nobody knows.
+        transposed: Whether it is a transposed convolution's.
     """
 
     order: tuple[int, ...]
@@ -32,6 +34,8 @@ class Matrices:
     inputs: int
     taps: tuple[int, ...]
     packed_inputs: bool
+    strides: tuple[int, ...] = ()
+    transposed: bool = False
 
     @property
     def count(self) -> int:
@@ -42,6 +46,25 @@ class Matrices:
     def centre(self) -> int:
         """The flat place of the centre tap."""
         return int(np.ravel_multi_index([(n - 1) // 2 for n in self.taps], self.taps)) if self.taps else 0
+
+    @property
+    def tile(self) -> list[int]:
+        """The flat places of the taps in the middle, along each axis as many as the stride.
+
+        What they reach are patches that tile the image: none is left out, and none overlap.
+        """
+        strides = self.strides or (1,) * len(self.taps)
+        sides = [range(max(n - s + 1, 0) // 2, n)[:s] for n, s in zip(self.taps, strides, strict=True)]
+        places = np.stack(np.meshgrid(*sides, indexing="ij")).reshape(len(sides), -1)
+        return np.ravel_multi_index(tuple(places), self.taps).tolist() if self.taps else [0]
+
+    @property
+    def tiled(self) -> tuple[int, int]:
+        """The sides of a matrix over the taps of `tile`: a transposed convolution has them at its outputs."""
+        size = len(self.tile)
+        if self.transposed:
+            return self.outputs * size, self.inputs
+        return self.outputs, self.inputs * size
 
     def together(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return the parameter made of the matrices (count, outputs, inputs, taps)."""
@@ -85,6 +108,8 @@ def matrices(parameter: Parameter) -> Matrices:
         inputs=_size(parameter, inputs) // (packed if packed_inputs else 1),
         taps=tuple(parameter.shape[axis] for axis in taps),
         packed_inputs=packed_inputs,
+        strides=parameter.strides,
+        transposed=parameter.transposed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 from functools import singledispatch
@@ -23,14 +24,17 @@ from fanin.schemes.distributions import (
     Identity,
     Normal,
     Orthogonal,
+    Paired,
     PerGate,
     SoftplusInverse,
     Sparse,
+    TiledOrthogonal,
     TruncatedNormal,
     Uniform,
     Values,
 )
 from fanin.schemes.matrices import matrices
+from fanin.schemes.pairs import halved
 
 
 @singledispatch
@@ -61,9 +65,16 @@ def _(distribution: TruncatedNormal, parameter: Parameter) -> float:
     if parameter.complex:  # the modulus is cut: its square is exponential up to high^2
         cut = distribution.high**2
         return abs(distribution.mean) ** 2 + distribution.sd**2 * (1 - cut / math.expm1(cut))
-    mean, variance = truncnorm.stats(distribution.low, distribution.high, moments="mv")
-    shifted = distribution.mean + distribution.sd * float(mean)
-    return shifted**2 + distribution.sd**2 * float(variance)
+    mean, variance = _truncated(distribution.low, distribution.high)
+    shifted = distribution.mean + distribution.sd * mean
+    return shifted**2 + distribution.sd**2 * variance
+
+
+@functools.cache  # models ask for one pair of bounds, again and again
+def _truncated(low: float, high: float) -> tuple[float, float]:
+    """Return mean and variance of a standard normal cut at two bounds."""
+    mean, variance = truncnorm.stats(low, high, moments="mv")
+    return float(mean), float(variance)
 
 
 @second_moment.register
@@ -85,6 +96,12 @@ def _(distribution: Orthogonal, parameter: Parameter) -> float:
 def _(distribution: DeltaOrthogonal | Identity, parameter: Parameter) -> float:
     inside = matrices(parameter)
     return distribution.gain**2 / max(inside.outputs, inside.inputs) / math.prod(inside.taps)
+
+
+@second_moment.register
+def _(distribution: TiledOrthogonal, parameter: Parameter) -> float:
+    inside = matrices(parameter)
+    return distribution.gain**2 / max(inside.tiled) * len(inside.tile) / math.prod(inside.taps)
 
 
 @second_moment.register
@@ -124,6 +141,11 @@ def _(distribution: ICNR, parameter: Parameter) -> float:
     axis = parameter.axes.index("out")
     shape = tuple(n // distribution.copies if i == axis else n for i, n in enumerate(parameter.shape))
     return second_moment(distribution.kernel, replace(parameter, shape=shape))
+
+
+@second_moment.register
+def _(distribution: Paired, parameter: Parameter) -> float:
+    return second_moment(distribution.kernel, halved(distribution, parameter))
 
 
 @second_moment.register

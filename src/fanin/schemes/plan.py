@@ -12,7 +12,7 @@ from typing import Any
 from fanin.errors import FaninError, nearest
 from fanin.graph.fans import fans
 from fanin.graph.inventory import Inventory, Kept
-from fanin.graph.parameter import Parameter
+from fanin.graph.parameter import Pairs, Parameter
 from fanin.random.philox import key_of
 from fanin.report.plan import html, plain, plan_table
 from fanin.schemes.distributions import Distribution, from_record, to_record
@@ -249,4 +249,5 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 def _parameter(record: dict[str, Any]) -> Parameter:
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
     kernel = record.get("kernel")
-    return Parameter(**{**fields, "kernel": _parameter(kernel) if kernel else None})
+    pairs = Pairs(*fields.pop("pairs", ()))
+    return Parameter(**{**fields, "kernel": _parameter(kernel) if kernel else None, "pairs": pairs})

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import fanin
-from fanin.schemes.distributions import Normal, Orthogonal, TruncatedNormal
+from fanin.schemes.distributions import Constant, Normal, Orthogonal, Paired, TruncatedNormal
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -58,9 +58,83 @@ def test_the_gain_is_the_one_of_what_feeds_the_layer():
     assert plan["0.weight"].reason.startswith("Var = 1 / fan_in: inputs have second moment 1")
 
 
-def test_an_unstable_gain_is_said_so():
+@pytest.mark.parametrize("name", ["relu", "gelu", "silu", "leaky_relu"])
+def test_fifty_layers_keep_every_network_s_signal_and_gradient(name):
+    """Gaussian weights of the same gain drift by factors of 2 (ReLU) to 1e6 (SiLU)."""
+    model = fanin.initialize(mlp(ACTIVATIONS[name], 50), "auto", seed=3)
+    x = torch.randn(64, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    np.testing.assert_allclose(second_moments(model, x), float((x.detach() ** 2).mean()), rtol=0.1)
+    y = model(x)
+    cotangent = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad(y, x, cotangent)
+    assert float((gradient**2).mean()) == pytest.approx(1, abs=0.1)
+
+
+def test_pairs_are_said_so():
     plan = fanin.plan(mlp(nn.GELU, 3), "auto")
+    assert "in pairs w, -w, so that gelu does not drift with depth" in plan["2.weight"].reason
+    assert isinstance(plan["2.weight"].distribution, Paired)
+
+
+def test_an_unstable_gain_is_said_so():
+    plan = fanin.plan(nn.Sequential(nn.Linear(4, 5), nn.GELU(), nn.Linear(5, 4)), "auto")
     assert "(unstable: drifts with depth)" in plan["2.weight"].reason
+
+
+def test_deep_convolutions_lose_nothing_at_borders():
+    layers = [nn.Conv2d(3, 16, 3, padding=1)]
+    for _ in range(8):
+        layers += [nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)]
+    layers += [nn.ReLU(), nn.Conv2d(16, 64, 3, stride=2, padding=1)]
+    model = fanin.initialize(nn.Sequential(*layers), "auto", seed=1)
+    x = torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first = float((model[0](x) ** 2).mean())
+        assert float((model(x) ** 2).mean()) == pytest.approx(first, rel=1e-4)
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return torch.relu(x + self.bn(self.conv(x)))
+
+
+def test_the_norms_that_end_branches_share_one():
+    plan = fanin.plan(nn.Sequential(*(Residual() for _ in range(4))), "auto")
+    assert plan["2.bn.weight"].distribution == Constant(1 / 2)
+    assert "2.bn.bias" in {kept.name for kept in plan.untouched}
+
+
+def test_branches_add_as_much_as_a_stream_of_table_vectors_starts_with():
+    layer = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True, norm_first=True)
+    encoder = nn.TransformerEncoder(layer, 3, norm=nn.LayerNorm(32), enable_nested_tensor=False)
+    plan = fanin.plan(nn.Sequential(nn.Embedding(9, 32), encoder), "auto")
+    assert plan["1.layers.0.linear2.weight"].sd ** 2 == pytest.approx(1 / (64 * 6 * 32))
+
+
+def test_an_lstm_above_an_lstm_gets_twice_the_gain():
+    plan = fanin.plan(nn.LSTM(8, 8, num_layers=2), "auto")
+    assert plan["weight_ih_l1"].sd == pytest.approx(2 * plan["weight_ih_l0"].sd)
+
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cls_token, self.pos_embed = (
+            nn.Parameter(torch.zeros(1, 1, 16)),
+            nn.Parameter(torch.zeros(1, 5, 16)),
+        )
+        self.fc = nn.Linear(16, 16)
+
+
+def test_a_class_token_is_as_large_as_what_stands_beside_it():
+    plan = fanin.plan(Tokens(), "auto")
+    assert plan["cls_token"].distribution == Normal(0.0, 1.0)
+    assert plan["pos_embed"].distribution == Normal(0.0, 1 / 4)
+    assert {kept.name for kept in fanin.plan(Tokens(), "he_normal").untouched} == {"cls_token", "pos_embed"}
 
 
 class Untraceable(nn.Module):

@@ -12,12 +12,16 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from fanin.errors import FaninError
-from fanin.frameworks.roles import headed
+from fanin.frameworks.roles import headed, streamed
 from fanin.frameworks.torch.layers import layer_parameters
+from fanin.frameworks.torch.pairs import pairs_of_layers
+from fanin.frameworks.torch.residual import branches_of
 from fanin.frameworks.torch.roles import ModuleStructure
+from fanin.frameworks.torch.tracing import traced
 from fanin.frameworks.torch.wiring import inputs_of_layers
+from fanin.graph import roles
 from fanin.graph.inventory import Inventory, Kept
-from fanin.graph.parameter import Parameter
+from fanin.graph.parameter import Pairs, Parameter
 
 
 def inventory(model: nn.Module) -> Inventory:
@@ -33,7 +37,7 @@ def inventory(model: nn.Module) -> Inventory:
     owners: dict[Any, str] = {}
     parameters: list[Parameter] = []
     kept: list[Kept] = []
-    structure, inputs = ModuleStructure(model), inputs_of_layers(model)
+    structure, wires = ModuleStructure(model), _Wires(model)
     for path, layer in model.named_modules(remove_duplicate=False):
         if is_parametrization(path):
             continue
@@ -51,12 +55,32 @@ def inventory(model: nn.Module) -> Inventory:
             if reason := _why_kept(tensor):
                 kept.append(Kept(full, tuple(tensor.shape), reason))
                 continue
-            found = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
-            placed = structure.placed(found, path)
+            own_kind = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
+            placed = structure.placed(own_kind, path)
             is_complex = tensor.dtype.is_complex
-            parameters.append(replace(placed, inputs=inputs.get(path, ""), complex=is_complex))
+            parameters.append(replace(wires.told(placed, path), complex=is_complex))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
-    return Inventory(tuple(headed(parameters, ordered=True)), tuple(kept), f"{type(model).__name__} (torch)")
+    found = tuple(streamed(list(headed(parameters, ordered=True))))
+    return Inventory(found, tuple(kept), f"{type(model).__name__} (torch)")
+
+
+class _Wires:
+    """What a module's traced graph tells of its parameters."""
+
+    def __init__(self, model: nn.Module) -> None:
+        graph, modules = traced(model), dict(model.named_modules())
+        self._inputs = inputs_of_layers(graph, modules)
+        self._pairs = pairs_of_layers(graph, modules)
+        self._norms = {branch.norm for branch in branches_of(graph, modules)}
+
+    def told(self, parameter: Parameter, path: str) -> Parameter:
+        """Return a parameter of the layer at a path with its inputs, pairs and place in a branch."""
+        found = replace(parameter, inputs=parameter.inputs or self._inputs.get(path, ""))
+        if parameter.kind == "kernel":
+            return replace(found, pairs=self._pairs.get(path, Pairs()))
+        if parameter.kind == "norm" and path in self._norms and parameter.name.endswith("weight"):
+            return replace(found, roles=(*parameter.roles, roles.residual_norm))
+        return found
 
 
 def uncompiled(model: Any) -> nn.Module:

@@ -55,9 +55,11 @@ def _describe(layer: nn.Module, make: _Maker) -> Iterator[tuple[str, Parameter]]
     elif isinstance(layer, nn.Bilinear):
         yield from make.with_bias(("out", "in", "in"))
     elif isinstance(layer, _CONVOLUTIONS):
-        yield from make.with_bias(("out", "in", *_taps(layer)), groups=layer.groups)
+        how = {"groups": layer.groups, "strides": tuple(layer.stride)}
+        yield from make.with_bias(("out", "in", *_taps(layer)), **how)
     elif isinstance(layer, _TRANSPOSED):
-        how = {"groups": layer.groups, "stride": math.prod(layer.stride), "transposed": True}
+        how = {"groups": layer.groups, "strides": tuple(layer.stride)}
+        how |= {"stride": math.prod(layer.stride), "transposed": True}
         yield from make.with_bias(("in", "out", *_taps(layer)), **how)
     elif isinstance(layer, nn.Embedding | nn.EmbeddingBag):
         padding = layer.padding_idx
@@ -81,7 +83,8 @@ def _recurrent(layer: Any, make: _Maker) -> Iterator[tuple[str, Parameter]]:
     packed = {"gates": max(len(gates), 1), "gate_names": gates}
     for name in make.own:
         if name.startswith("weight_ih"):
-            yield make(name, "kernel", ("out", "in"), **packed)
+            below = "" if "_l" not in name or "_l0" in name else type(layer).__name__
+            yield make(name, "kernel", ("out", "in"), inputs=below, **packed)
         elif name.startswith("weight_hh"):
             yield make(name, "recurrent", ("out", "in"), roles=("recurrent",), **packed)
         elif name.startswith("weight_hr"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import torch
@@ -28,20 +27,17 @@ _ACTIVATIONS = {
 _FUNCTIONS = {**{name: name for name in _ACTIVATIONS.values()}, "relu_": "relu", "sin": "sin"}
 
 
-def inputs_of_layers(model: nn.Module) -> dict[str, str]:
+def inputs_of_layers(graph: fx.Graph | None, modules: dict[str, nn.Module]) -> dict[str, str]:
     """Return what feeds each layer: an activation's name, "norm", "data", "sum", by the layer's path.
 
     Layers that a symbolic trace does not reach are left out: nothing is guessed.
+
+    Args:
+        graph: The module's graph; None where it cannot be traced.
+        modules: The module's layers by path.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            graph = fx.Tracer().trace(model)
-    except Exception:  # a trace fails in as many ways as there are models
-        return {}
-    modules = dict(model.named_modules())
     found: dict[str, str] = {}
-    for node in graph.nodes:
+    for node in graph.nodes if graph is not None else ():
         if node.op == "call_module" and node.args:
             source = _source(node.args[0], modules)
             path = str(node.target)
@@ -56,13 +52,13 @@ def _source(node: Any, modules: dict[str, nn.Module]) -> str:
             return "data"
         if node.op == "call_module":
             layer = modules[str(node.target)]
-            name = activation_name(layer) or ("norm" if is_norm(layer) else "")
+            name = activation_of(node, modules) or ("norm" if is_norm(layer) else "")
             if name or not isinstance(layer, _PASSING):
                 return name or type(layer).__name__
         elif node.op in ("call_function", "call_method"):
-            name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-            if name in _FUNCTIONS:
-                return _FUNCTIONS[name]
+            if name := activation_of(node, modules):
+                return name
+            name = function_name(node)
             if node.target in (operator.add, operator.iadd, torch.add):
                 return "sum"
             if name not in _PASSING_NAMES:
@@ -71,6 +67,21 @@ def _source(node: Any, modules: dict[str, nn.Module]) -> str:
             return ""
         node = node.args[0] if node.args else None
     return ""
+
+
+def activation_of(node: fx.Node, modules: dict[str, nn.Module]) -> str:
+    """Return the name of the activation that a node calls, empty where it calls none."""
+    if node.op == "call_module":
+        return activation_name(modules[str(node.target)])
+    name = _FUNCTIONS.get(function_name(node), "")
+    return "gelu_tanh" if name == "gelu" and node.kwargs.get("approximate") == "tanh" else name
+
+
+def function_name(node: fx.Node) -> str:
+    """Return the name of the function or method that a node calls, empty for anything else."""
+    if node.op not in ("call_function", "call_method"):
+        return ""
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
 
 
 def activation_name(layer: nn.Module) -> str:

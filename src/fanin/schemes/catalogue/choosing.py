@@ -2,54 +2,110 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Decision, Rules
-from fanin.schemes.distributions import Distribution, Normal, Orthogonal, truncated
+from fanin.schemes.distributions import (
+    Constant,
+    Distribution,
+    Normal,
+    Orthogonal,
+    Paired,
+    TiledOrthogonal,
+    truncated,
+)
+from fanin.schemes.feeds import Feed, drifts, feed, odd_feed
 from fanin.schemes.matrices import matrices
+from fanin.schemes.pairs import halved
 from fanin.schemes.registry import scheme
 
-# A factorization of larger matrices takes seconds.
+# An orthogonal matrix of more takes seconds.
 _LARGEST = 2048
-_UNIT = {"data": "inputs", "norm": "normalized inputs"}
+# Convolutions in a row; in images of 16 pixels a side, their borders have taken half of the signal by then.
+_DEEP = 8
 
 
 @scheme(
-    formula="Var = 1 / (fan_in E[f^2]), f feeds the layer; see the plan",
-    source="He et al. 2015, eq. 7, for any f; Saxe et al. 2014; Radford et al. 2019",
+    formula="Var = 1 / (fan_in E[f^2]), f feeds the layer; orthogonal, in pairs where f drifts; see the plan",
+    source="He et al. 2015, eq. 7, for any f; Saxe et al. 2014; Balduzzi et al. 2017; Hayou et al. 2021",
     assumptions="second moments of 1 where the inputs are not known",
 )
 def auto() -> Rules:
     """What fanin would choose, with a reason for each parameter."""
     return {
         "residual_out": _residual_out,
+        "residual_norm": _residual_norm,
         "embedding": _embedding,
+        "token": _token,
+        "position": _position,
         "recurrent": _recurrent,
-        "kernel": lambda p: Decision(*_reasoned(p)),
+        "kernel": _kernel,
     }
 
 
-def _reasoned(parameter: Parameter) -> tuple[Distribution, str]:
-    """Return Var = 1 / (fan_in E[f^2]), where f feeds the layer: then the outputs' second moment is 1."""
-    gain, reason = _gain(parameter.inputs)
-    sd = gain / math.sqrt(max(fans(parameter).fan_in, 1.0))
-    if parameter.block is None and parameter.inputs not in ("", "norm"):
-        inside = matrices(parameter)
-        sides = inside.outputs, inside.inputs * math.prod(inside.taps)
-        if min(sides) <= _LARGEST:
-            text = f"{reason}; orthogonal, so that depth adds no chance"
-            return Orthogonal(sd * math.sqrt(max(sides))), text
-    return truncated(sd, parameter), reason
+def _kernel(parameter: Parameter) -> Decision:
+    """Return weights that keep the second moment at 1; between activations that drift, in pairs of units."""
+    pairs = parameter.pairs
+    inputs = pairs.inputs if drifts(parameter.inputs) else 0
+    outputs = drifts(pairs.outputs)
+    if parameter.block is not None or not (inputs or outputs):
+        return _of_gain(parameter, feed(parameter.inputs))
+    half = halved(Paired(Constant(0.0), inputs, outputs), parameter)
+    found = _of_gain(half, odd_feed(parameter.inputs) if inputs else feed(parameter.inputs))
+    if found.distribution is None:
+        return found
+    activation = pairs.outputs if outputs else parameter.inputs
+    reason = f"{found.reason}; in pairs w, -w, so that {activation} does not drift with depth"
+    return Decision(Paired(found.distribution, inputs, outputs), reason)
+
+
+def _of_gain(parameter: Parameter, fed: Feed) -> Decision:
+    """Return Var = gain^2 / fan_in, orthogonal outside of blocks."""
+    sd = fed.gain / math.sqrt(max(fans(parameter).fan_in, 1.0))
+    if parameter.block is not None or parameter.inputs in ("", "norm"):
+        return Decision(truncated(sd, parameter), fed.reason)
+    inside = matrices(parameter)
+    taps = math.prod(inside.taps)
+    if min(inside.outputs, inside.inputs * taps) > _LARGEST:
+        return Decision(truncated(sd, parameter), fed.reason)
+    return Decision(
+        _orthogonal(parameter, fed, sd), f"{fed.reason}; orthogonal, so that depth adds no chance"
+    )
+
+
+def _orthogonal(parameter: Parameter, fed: Feed, sd: float) -> Distribution:
+    """Return an orthogonal matrix; in deep convolutional networks over taps whose patches tile the image.
+
+    Over all taps it is orthogonal for one patch, but not for patches that overlap, nor at borders.
+    """
+    inside = matrices(parameter)
+    if inside.taps and parameter.pairs.inputs and parameter.pairs.layers >= _DEEP:
+        outputs, inputs = inside.tiled
+        return TiledOrthogonal(fed.gain * math.sqrt(max(outputs / inputs, 1.0)))
+    return Orthogonal(sd * math.sqrt(max(inside.outputs, inside.inputs * math.prod(inside.taps))))
 
 
 def _residual_out(parameter: Parameter) -> Decision:
-    gain, reason = _gain(parameter.inputs)
-    branches = parameter.branches or 2 * max(parameter.blocks, 1)
-    sd = gain / math.sqrt(max(fans(parameter).fan_in, 1.0) * branches)
-    return Decision(Normal(0.0, sd), f"{reason}; / {branches}, so that all branches together add 1")
+    fed, branches = feed(parameter.inputs), _branches(parameter)
+    fan_in, features = fans(parameter)
+    if parameter.stream == "embedding":
+        sd = fed.gain / math.sqrt(max(fan_in, 1.0) * branches * features)
+        text = f"{fed.reason}; / {branches} / features, so that all add as much as the stream starts with"
+        return Decision(Normal(0.0, sd), text)
+    sd = fed.gain / math.sqrt(max(fan_in, 1.0) * branches)
+    return Decision(Normal(0.0, sd), f"{fed.reason}; / {branches}, so that all branches together add 1")
+
+
+def _residual_norm(parameter: Parameter) -> Decision:
+    blocks = parameter.branches or max(parameter.blocks, 1)
+    text = f"1 / sqrt({blocks}), so that all branches together add 1"
+    return Decision(Constant(1 / math.sqrt(blocks)), text)
+
+
+def _branches(parameter: Parameter) -> int:
+    return parameter.branches or 2 * max(parameter.blocks, 1)
 
 
 def _embedding(parameter: Parameter) -> Decision:
@@ -57,22 +113,14 @@ def _embedding(parameter: Parameter) -> Decision:
     return Decision(Normal(0.0, sd), "Var = 1 / features: logits of order 1, tied to the head or not")
 
 
+def _token(parameter: Parameter) -> Decision:
+    return Decision(Normal(0.0, 1.0), "Var = 1, as the vectors beside it have")
+
+
+def _position(parameter: Parameter) -> Decision:
+    sd = 1 / math.sqrt(parameter.shape[-1])
+    return Decision(Normal(0.0, sd), "Var = 1 / features: little beside what it is added to")
+
+
 def _recurrent(parameter: Parameter) -> Decision:
     return Decision(Orthogonal(1.0), "orthogonal, each gate for itself: states keep their length")
-
-
-@functools.cache
-def _gain(inputs: str) -> tuple[float, str]:
-    """Return the gain for what feeds a layer, and the reason in words."""
-    if inputs in _UNIT:
-        return 1.0, f"Var = 1 / fan_in: {_UNIT[inputs]} have second moment 1"
-    if not inputs or inputs == "sum" or inputs[0].isupper():
-        known = f"a {inputs}" if inputs else "what is not known"
-        return 1.0, f"Var = 1 / fan_in: fed by {known}, taken to have second moment 1"
-    # Here, so that the catalogue is listed without loading the quadrature.
-    from fanin.theory.gain import gain_of
-    from fanin.theory.names import named
-
-    found = gain_of(named(inputs), depth=1)
-    stable = "" if found.stability != "unstable" else " (unstable: drifts with depth)"
-    return found.gain, f"Var = {found.gain**2:.4g} / fan_in: {inputs} feeds it{stable}"
