@@ -9,6 +9,7 @@ import jax
 
 from fanin.errors import FaninError
 from fanin.frameworks.find import framework_of
+from fanin.frameworks.jax.traced import draw_traced, is_traced
 from fanin.graph.inventory import Inventory
 from fanin.schemes.draw import draw
 from fanin.schemes.plan import InitPlan
@@ -33,6 +34,8 @@ def inventory(model: Any, inputs: Any = None) -> Inventory:
 def apply_plan(plan: InitPlan, model: Any, seed: int, inputs: Any = None) -> Any:
     """Return a model with the values of a plan; the given one is not changed.
 
+    Under `jax.jit` the values are computed in the program: with sharded outputs each device makes its own.
+
     Args:
         plan: What to draw.
         model: As for `inventory`, or the variables of a Linen module.
@@ -45,7 +48,8 @@ def apply_plan(plan: InitPlan, model: Any, seed: int, inputs: Any = None) -> Any
     Raises:
         FaninError: The model has other parameters than the plan.
     """
-    values = {row.parameter.name: draw(row.distribution, row.parameter, row.key(seed)) for row in plan}
+    drawn = draw_traced if is_traced() else draw
+    values = {row.parameter.name: drawn(row.distribution, row.parameter, row.key(seed)) for row in plan}
     library = framework_of(model)
     if library == "linen":
         given = _needed(inputs)

@@ -1,7 +1,8 @@
 """The fill in JAX: the same words as on the host, the same values to single precision.
 
 Values are computed in float32 from the words' distances to the ends of the range, so that neither the tails
-nor the bulk lose digits. It runs under jit, on any device, with a traced key and a traced start.
+nor the bulk lose digits. It runs under jit, on any device, with a traced key and a traced start. Each value
+of a whole array comes from its place alone, so that a sharded array is made where its shards lie.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def normal(key: Any, shape: tuple[int, ...], mean: Any = 0.0, sd: Any = 1.0, *, 
         >>> normal(1, (2, 3), sd=0.1).shape
         (2, 3)
     """
-    return mean + sd * _standard(_pair(key), _pair(start), shape, law(-math.inf, math.inf))
+    return mean + sd * _standard(_pair(key), _start(start), shape, law(-math.inf, math.inf))
 
 
 def truncated_normal(
@@ -74,7 +75,7 @@ def truncated_normal(
         >>> bool(jnp.abs(truncated_normal(1, (100,))).max() <= 2)
         True
     """
-    bounded = jnp.clip(_standard(_pair(key), _pair(start), shape, law(low, high)), low, high)
+    bounded = jnp.clip(_standard(_pair(key), _start(start), shape, law(low, high)), low, high)
     return jnp.clip(mean + sd * bounded, mean + sd * low, mean + sd * high)
 
 
@@ -98,7 +99,7 @@ def uniform(
         True
     """
     low, high = jnp.float32(low), jnp.float32(high)
-    share = (_words(_pair(key), _pair(start), shape, 0).astype(jnp.float32) + 0.5) * _UNIT
+    share = (_words(_pair(key), _start(start), shape, 0).astype(jnp.float32) + 0.5) * _UNIT
     below = jnp.maximum(jnp.nextafter(high, low), low)
     return jnp.clip(low + (high - low) * share, low, below)
 
@@ -114,7 +115,7 @@ def key_words(key: int) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames=("shape", "within"))
-def _standard(key: Pair, start: Pair, shape: tuple[int, ...], within: Law) -> jax.Array:
+def _standard(key: Pair, start: Pair | None, shape: tuple[int, ...], within: Law) -> jax.Array:
     """Return standard normal values under a law."""
     words = _words(key, start, shape, 0)
     middle = min(max(math.ceil(-within.origin / within.step), 0), WORD)  # the first word above the median
@@ -130,7 +131,7 @@ def _standard(key: Pair, start: Pair, shape: tuple[int, ...], within: Law) -> ja
     return jnp.where(lower, -size, size)
 
 
-def _position(distance: jax.Array, key: Pair, start: Pair, within: Law) -> jax.Array:
+def _position(distance: jax.Array, key: Pair, start: Pair | None, within: Law) -> jax.Array:
     """Return distances as shares of the range, with a second word where one is too coarse."""
     fraction: Any = 0.5
     if within.first > 0 or within.last < WORD:
@@ -159,16 +160,40 @@ def _below(words: Any, edge: int) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames=("shape", "domain"))
-def _words(key: Pair, start: Pair, shape: tuple[int, ...], domain: int) -> jax.Array:
-    """Return the words of values from `start` on, uint32."""
-    low, high = start
+def _words(key: Pair, start: Pair | None, shape: tuple[int, ...], domain: int) -> jax.Array:
+    """Return the words of values from `start` on, uint32; None is the beginning."""
+    if start is None and shape and shape[-1] % 4 == 0:
+        blocks = _places((*shape[:-1], shape[-1] // 4))
+        return jnp.stack(_philox(_counter(blocks, 0, domain), *key), axis=-1).reshape(shape)
+    if start is None and math.prod(shape) < WORD:
+        places = _places(shape)
+        return jnp.choose(places & 3, _philox(_counter(places >> 2, 0, domain), *key), mode="clip")
+    low, high = start or (jnp.uint32(0), jnp.uint32(0))
     size = math.prod(shape)
     first = (low >> 2) | (high << 30)
     blocks = first + jnp.arange(size // 4 + 2, dtype=jnp.uint32)  # one more, since a start may cut a block
     carried = (high >> 2) + (blocks < first)
-    rows = _philox([blocks, carried, jnp.full_like(blocks, domain), jnp.zeros_like(blocks)], *key)
-    flat = jnp.stack(rows, axis=-1).reshape(-1)
+    flat = jnp.stack(_philox(_counter(blocks, carried, domain), *key), axis=-1).reshape(-1)
     return jax.lax.dynamic_slice(flat, [low & 3], [size]).reshape(shape)
+
+
+def _places(shape: tuple[int, ...]) -> jax.Array:
+    """Return each element's place in the order of a whole array, uint32, from its own indices."""
+    places = jnp.zeros(shape, jnp.uint32)
+    for axis in range(len(shape)):
+        step = math.prod(shape[axis + 1 :])
+        places += jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(step)
+    return places
+
+
+def _counter(low: Any, high: Any, domain: int) -> list[Any]:
+    zeros = jnp.zeros_like(low)
+    return [low, zeros + high, zeros + domain, zeros]
+
+
+def _start(start: Any) -> Pair | None:
+    """Return an index in two words; None for 0, which is known before anything is compiled."""
+    return None if isinstance(start, int) and start == 0 else _pair(start)
 
 
 def _pair(number: Any) -> Pair:
