@@ -44,10 +44,12 @@ def compare(
 
     Args:
         builder: A function that returns a Keras model. If it has a required argument it is given the
-            initializer; if it has none, its model is initialized anew by each scheme. Also
-            "file.py:name" or "package.module:name". By default a 64-32 ReLU network that fits the data.
+            initializer; if it has none, its model is initialized anew by each scheme, as `initialize` does
+            with the run's seed. Also "file.py:name" or "package.module:name". By default a 64-32 ReLU
+            network that fits the data.
         schemes: Names (see `fanin schemes`), fanin schemes or Keras initializers, or a mapping from
-            labels to these.
+            labels to these; for a builder without an argument, also whatever `plan` takes (policies,
+            distributions, functions of a parameter) and plans themselves.
         data: (x_train, y_train, x_test, y_test), (x, y), a function that returns them, "file.py:name",
             or the name of built-in data: seed, digits, breast_cancer, wine, iris, diabetes.
         epochs: Passes over the training data.

@@ -5,18 +5,19 @@ import pytest
 from commands import invoke
 
 
-@pytest.mark.parametrize("command", ["", "compare", "export", "gain", "runs", "schemes"])
+@pytest.mark.parametrize("command", ["", "compare", "export", "gain", "plan", "runs", "schemes"])
 def test_help_has_two_spellings_and_fits_the_terminal(command):
     short, long = invoke(f"{command} -h"), invoke(f"{command} --help")
     assert short.exit_code == long.exit_code == 0
     assert short.stdout == long.stdout
     assert long.stdout.startswith(f"Usage: fanin {command}".rstrip())
     assert max(map(len, long.stdout.splitlines())) <= 80
+    assert "\\b" not in long.stdout  # click's mark of text that keeps its lines
 
 
 def test_every_command_is_listed_with_its_summary():
     printed = invoke("--help").stdout
-    for name in ("compare", "export", "gain", "runs", "schemes"):
+    for name in ("compare", "export", "gain", "plan", "runs", "schemes"):
         assert f"\n  {name} " in printed
 
 

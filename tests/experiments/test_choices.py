@@ -119,6 +119,7 @@ def test_what_a_plan_is_made_of_can_be_compared(one, other, kind, label):
         ("auto", "auto has rules for"),
         ("siren", "siren has a rule that asks what is around a layer"),
         (Policy({"head": "zeros"}), "has rules by parameter"),
+        ("chrono(longest=9)", "has no rule for kernels"),
         (rule, "rule has rules by parameter"),
         (PLAN, "he_normal has rules by parameter"),
     ],
@@ -133,5 +134,5 @@ def test_a_builder_that_takes_the_initializer_cannot_be_given_rules(scheme, word
 
 
 def test_what_can_be_passed_is_passed():
-    choices = as_choices(["he_normal", "torch_default", keras.initializers.HeNormal()])
+    choices = as_choices(["he_normal", "torch_default", "icnr", keras.initializers.HeNormal()])
     check_passable(choices, Factory(print, takes_initializer=True, name="create_model"))

@@ -55,7 +55,13 @@ def _kept(store: Path | None) -> str:
     return f"Finished runs are kept in {store}; the same command goes on from there."
 
 
-@click.command(context_settings={"show_default": True})
+_EXAMPLES = """\b
+fanin compare
+fanin compare model.py:create_model --data model.py:load_data \\
+    --schemes zeros,he_normal --seeds 50 --store runs.db --html report.html"""
+
+
+@click.command(epilog=_EXAMPLES, context_settings={"show_default": True})
 @click.argument("model", required=False)
 @click.option(
     "--data", default="seed", help="file.py:function, or seed, digits, breast_cancer, wine, iris, diabetes."
@@ -79,15 +85,10 @@ def _kept(store: Path | None) -> str:
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model: str | None, html: Path | None, as_json: bool, **options: Any) -> None:
-    r"""Train MODEL from many initializations and seeds, and say which is best beyond luck.
+    """Train MODEL from many initializations and seeds, and say which is best beyond luck.
 
     MODEL is file.py:function or package.module:function, a function that returns a Keras model and
     takes the initializer, or nothing. Without it: a 64-32 ReLU network that fits the data.
-
-    \b
-    fanin compare
-    fanin compare model.py:create_model --data model.py:load_data \
-        --schemes zeros,he_normal --seeds 50 --store runs.db --html report.html
     """
     from rich.console import Console
 

@@ -7,8 +7,12 @@ from contextlib import redirect_stdout
 
 import click
 
+_EXAMPLES = """\b
+fanin plan train.py:create_model --scheme he_normal
+fanin plan torchvision.models:resnet18 --scheme orthogonal"""
 
-@click.command("plan", context_settings={"show_default": True})
+
+@click.command("plan", epilog=_EXAMPLES, context_settings={"show_default": True})
 @click.argument("model")
 @click.option("--scheme", default="he_normal", help="Scheme; see fanin schemes.")
 @click.option(
@@ -21,13 +25,9 @@ import click
 @click.option("--strict", is_flag=True, help="Refuse models with parameters of unknown layers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON; fanin.InitPlan reads it.")
 def command(model: str, scheme: str, roles: tuple[str, ...], strict: bool, as_json: bool) -> None:
-    r"""Show what a scheme would do to every parameter of MODEL, and why; nothing is changed.
+    """Show what a scheme would do to every parameter of MODEL, and why; nothing is changed.
 
     MODEL is file.py:function or package.module:function, which returns a model.
-
-    \b
-    fanin plan train.py:create_model --scheme he_normal
-    fanin plan torchvision.models:resnet18 --scheme orthogonal
     """
     from rich.console import Console
 

@@ -86,10 +86,10 @@ def _rules_by_place(scheme: Any) -> str:
     if roles:
         return f"rules for {', '.join(roles)}"
     try:
-        scheme.decide(Parameter("kernel", (2, 2), "kernel", ("in", "out")))
+        found = scheme.decide(Parameter("kernel", (3, 3, 144, 144), "kernel", ("tap", "tap", "in", "out")))
     except FaninError:
         return "a rule that asks what is around a layer"
-    return ""
+    return "" if found and found.distribution else "no rule for kernels"
 
 
 _OF_A_LAYER = ("bias", "recurrent", "embedding", "query", "key", "value", "attention_out")
