@@ -21,6 +21,9 @@ _ATTENTION = {
         r"\.(out|out_proj|o_proj|c_proj|output_proj|to_out|proj|wo|dense)(\.0)?$"
     ),
 }
+# Query, key and value in one kernel, one after the other.
+_PACKED = re.compile(r"(^|[._])(qkv|qkv_proj|to_qkv|wqkv|c_attn)$", re.IGNORECASE)
+_PROJECTIONS = (roles.query, roles.key, roles.value)
 # The last kernel of a feed-forward branch, as the common code bases call it.
 _FEED_FORWARD_OUT = re.compile(
     r"(^|\.)(linear2|fc2|down_proj|c_proj|w2|wo|lin2|dense_4h_to_h|mlp\.[23]|output\.dense|ffn\.output)$"
@@ -55,7 +58,8 @@ class Structure:
         kind, place = self._blocks[block]
         named = [role for role in _named_roles(parameter, path) if not (wired and role == roles.residual_out)]
         found = tuple(dict.fromkeys((*parameter.roles, *named)))
-        return replace(parameter, block=place, blocks=self._counts[kind], roles=found)
+        placed = replace(parameter, block=place, blocks=self._counts[kind], roles=found)
+        return _packed(placed) if _PACKED.search(path) else placed
 
 
 def headed(parameters: Sequence[Parameter], *, ordered: bool) -> Iterator[Parameter]:
@@ -117,6 +121,14 @@ def _blocks(candidates: Sequence[tuple[str, str]]) -> Iterator[tuple[str, tuple[
             found.add(path)
             yield path, (kind, seen[kind])
             seen[kind] += 1
+
+
+def _packed(parameter: Parameter) -> Parameter:
+    """Return a kernel as three in one, if it has three times as many outputs as inputs."""
+    kernel = parameter.kind == "kernel" and set(parameter.axes) == {"in", "out"} and len(parameter.axes) == 2
+    if not kernel or _width(parameter) ** 2 != 3 * math.prod(parameter.shape):
+        return parameter
+    return replace(parameter, gates=3, gate_names=_PROJECTIONS, roles=_PROJECTIONS)
 
 
 def _prefixes(path: str) -> list[str]:

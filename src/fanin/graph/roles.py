@@ -11,6 +11,9 @@ head_bias = "head_bias"
 residual_out = "residual_out"
 """The last kernel of a residual branch: its outputs are added to the stream."""
 
+shortcut = "shortcut"
+"""A kernel on the way beside a residual branch."""
+
 residual_norm = "residual_norm"
 """The scale of a norm whose outputs are added to the stream."""
 

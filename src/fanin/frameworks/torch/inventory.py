@@ -71,13 +71,23 @@ class _Wires:
         graph, modules = traced(model), dict(model.named_modules())
         self._inputs = inputs_of_layers(graph, modules)
         self._pairs = pairs_of_layers(graph, modules)
-        self._norms = {branch.norm for branch in branches_of(graph, modules)}
+        branches = branches_of(graph, modules)
+        self._norms = {branch.norm for branch in branches}
+        self._roles = {path: roles.shortcut for branch in branches for path in branch.shortcut}
+        self._roles |= {branch.layers[-1]: roles.residual_out for branch in branches}
+        self._depths = {path: branch.depth for branch in branches for path in branch.layers}
 
     def told(self, parameter: Parameter, path: str) -> Parameter:
         """Return a parameter of the layer at a path with its inputs, pairs and place in a branch."""
         found = replace(parameter, inputs=parameter.inputs or self._inputs.get(path, ""))
         if parameter.kind == "kernel":
-            return replace(found, pairs=self._pairs.get(path, Pairs()))
+            told = (self._roles[path],) if path in self._roles else ()
+            return replace(
+                found,
+                pairs=self._pairs.get(path, Pairs()),
+                branch=self._depths.get(path, 0),
+                roles=tuple(dict.fromkeys((*found.roles, *told))),
+            )
         if parameter.kind == "norm" and path in self._norms and parameter.name.endswith("weight"):
             return replace(found, roles=(*parameter.roles, roles.residual_norm))
         return found

@@ -67,7 +67,7 @@ def _describe(layer: nn.Module, make: _Maker) -> Iterator[tuple[str, Parameter]]
     elif isinstance(layer, nn.RNNBase | nn.RNNCellBase):
         yield from _recurrent(layer, make)
     elif isinstance(layer, nn.MultiheadAttention):
-        yield from _attention(make)
+        yield from _attention(layer, make)
     elif isinstance(layer, _NORMS):
         yield from (make(name, "norm") for name in ("weight", "bias"))
     elif type(layer).__name__ == "Conv1D" and hasattr(layer, "nf"):
@@ -96,14 +96,15 @@ def _recurrent(layer: Any, make: _Maker) -> Iterator[tuple[str, Parameter]]:
             yield make(name, "bias", kernel=kernel, **(packed if name.startswith("bias_ih") else {}))
 
 
-def _attention(make: _Maker) -> Iterator[tuple[str, Parameter]]:
+def _attention(layer: nn.MultiheadAttention, make: _Maker) -> Iterator[tuple[str, Parameter]]:
     names = ("query", "key", "value")
     packed = {"gates": 3, "gate_names": names}
-    name, kernel = make("in_proj_weight", "kernel", ("out", "in"), roles=names, **packed)
+    heads = layer.num_heads
+    name, kernel = make("in_proj_weight", "kernel", ("out", "in"), roles=names, heads=heads, **packed)
     yield name, kernel
     yield make("in_proj_bias", "bias", kernel=kernel, **packed)
     for role in names:
-        yield make(f"{role[0]}_proj_weight", "kernel", ("out", "in"), roles=(role,))
+        yield make(f"{role[0]}_proj_weight", "kernel", ("out", "in"), roles=(role,), heads=heads)
     for name in ("bias_k", "bias_v"):
         yield make(name, "bias")
 

@@ -25,11 +25,13 @@ class Branch:
         layers: Paths of its weight layers, in the order in which they are called.
         depth: How many of them follow each other.
         norm: Path of the norm that ends it, empty where none does.
+        shortcut: Paths of the weight layers on the way beside it.
     """
 
     layers: tuple[str, ...]
     depth: int
     norm: str = ""
+    shortcut: tuple[str, ...] = ()
 
 
 def branches_of(graph: fx.Graph | None, modules: dict[str, nn.Module]) -> list[Branch]:
@@ -71,8 +73,12 @@ def _branch(
     )
     if len(one) == len(other):
         return None
-    layers, end = (one, ends[0]) if len(one) > len(other) else (other, ends[1])
-    return Branch(tuple(str(node.target) for node in layers), _depth(layers, above), _norm(end, modules))
+    (shortcut, _), (layers, end) = sorted([(one, ends[0]), (other, ends[1])], key=lambda way: len(way[0]))
+    return Branch(_paths(layers), _depth(layers, above), _norm(end, modules), _paths(shortcut))
+
+
+def _paths(calls: list[fx.Node]) -> tuple[str, ...]:
+    return tuple(str(node.target) for node in calls)
 
 
 def _weights(bits: int, nodes: list[fx.Node], modules: dict[str, nn.Module]) -> Iterator[fx.Node]:

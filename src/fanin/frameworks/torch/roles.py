@@ -11,6 +11,8 @@ from fanin.frameworks.roles import Structure
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
 
+_HEADS = ("num_heads", "num_attention_heads", "n_head", "n_heads", "heads")
+
 
 class ModuleStructure:
     """The repeated blocks of a module: children of a container that are of one class.
@@ -20,15 +22,24 @@ class ModuleStructure:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self._modules = dict(model.named_modules())
         self._structure = Structure(list(_candidates(model)))
         self._last_convolutions = set(_last_convolutions(model))
 
     def placed(self, parameter: Parameter, path: str) -> Parameter:
         """Return a parameter of the layer at a path with its block and the roles that follow from it."""
         placed = self._structure.placed(parameter, path)
+        if not placed.heads and {roles.query, roles.key} & set(placed.roles):
+            placed = replace(placed, heads=self._heads(path))
         if path in self._last_convolutions and parameter.kind == "kernel":
             return replace(placed, roles=(*placed.roles, roles.residual_out))
         return placed
+
+    def _heads(self, path: str) -> int:
+        """Return the heads of the attention that a projection belongs to, 0 where it does not say."""
+        owner = self._modules.get(path.rpartition(".")[0])
+        found = (getattr(owner, name, None) for name in _HEADS)
+        return next((count for count in found if isinstance(count, int)), 0)
 
 
 def _candidates(model: nn.Module) -> Iterator[tuple[str, str]]:

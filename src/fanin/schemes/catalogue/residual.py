@@ -26,22 +26,25 @@ def fixup(layers: int = 0) -> Rules:
     """Residual networks without norms; m is counted in the model, or given as `layers`."""
 
     def kernel(parameter: Parameter) -> Distribution:
-        sd = math.sqrt(max(fed_variance_gain(parameter), 1.0) / max(fans(parameter).fan_in, 1.0))
         if parameter.block is None and not parameter.branch:
-            return Normal(0.0, sd)
+            return _he(parameter)
         deep = layers or parameter.branch or _unknown_branch(parameter)
-        if deep == 1:  # the shortcut beside a branch, or a branch that is its own last layer
-            return Normal(0.0, sd)
-        return Normal(0.0, sd * max(parameter.branches, 1) ** (-1 / (2 * deep - 2)))
+        factor = max(parameter.branches, 1) ** (-1 / (2 * deep - 2)) if deep > 1 else 1.0
+        return Normal(0.0, factor * _he(parameter).sd)
 
     zero = Constant(0.0)
     return {
         "kernel": kernel,
+        "shortcut": _he,
         "residual_out": lambda p: Decision(zero, "fixup: last of its branch"),
         "head": lambda p: Decision(zero, "fixup: head"),
         "scale": lambda p: Decision(Constant(1.0), "fixup: multiplier"),
         "bias": lambda p: zero,
     }
+
+
+def _he(parameter: Parameter) -> Normal:
+    return Normal(0.0, math.sqrt(fed_variance_gain(parameter) / max(fans(parameter).fan_in, 1.0)))
 
 
 def _unknown_branch(parameter: Parameter) -> int:
