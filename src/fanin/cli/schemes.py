@@ -29,13 +29,14 @@ def _record(name: str) -> dict[str, Any]:
     from fanin.schemes.parse import get_scheme
 
     scheme = get_scheme(name)
+    entry = CATALOGUE.get(scheme.name)  # a sum has none
     return {
         "name": scheme.name,
         "summary": scheme.summary,
         "formula": scheme.formula,
         "source": scheme.source,
         "assumptions": scheme.assumptions,
-        "arguments": {**CATALOGUE[scheme.name].defaults, **dict(scheme.arguments)},
+        "arguments": {**(entry.defaults if entry else {}), **dict(scheme.arguments)},
         "decides": list(scheme.places),
         "needs": list(scheme.needs),
         "aliases": [alias for alias, target in ALIASES.items() if target == scheme.name],
@@ -43,18 +44,21 @@ def _record(name: str) -> dict[str, Any]:
 
 
 def _table() -> Any:
-    from rich import box
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    from fanin.schemes.catalogue import CATALOGUE
+    from fanin.schemes.catalogue import families
 
-    table = Table(box=box.SIMPLE_HEAD, width=80, pad_edge=False)
-    table.add_column("scheme", no_wrap=True)
-    table.add_column("formula", ratio=1)
-    table.add_column("source", ratio=1, style="dim")
-    for name, entry in CATALOGUE.items():
-        table.add_row(name, entry.formula, entry.source)
-    return table
+    parts: list[Any] = []
+    for title, entries in families().items():
+        table = Table.grid(padding=(0, 2, 0, 0), expand=False)
+        for width in (19, 30, 27):
+            table.add_column(width=width, overflow="fold")
+        for entry in entries:
+            table.add_row(Text(entry.name), Text(entry.formula), Text(entry.source, style="dim"))
+        parts += [Text(title, style="bold"), table, ""]
+    return Group(*parts, Text("fanin schemes NAME shows one: arguments, assumptions, what it is for."))
 
 
 def _page(name: str) -> Any:

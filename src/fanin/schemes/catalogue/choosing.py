@@ -1,4 +1,4 @@
-"""`auto`: what fanin would choose, parameter by parameter, with the reason for each."""
+"""What fanin would choose: `auto`, parameter by parameter, with the reason for each."""
 
 from __future__ import annotations
 

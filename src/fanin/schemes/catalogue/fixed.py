@@ -1,4 +1,4 @@
-"""Schemes of a fixed scale: the same whatever the layer."""
+"""A fixed scale: the same whatever the layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemes for networks of sines."""
+"""Networks of sines: SIREN."""
 
 from __future__ import annotations
 

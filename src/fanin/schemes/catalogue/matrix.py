@@ -1,4 +1,4 @@
-"""Schemes that choose whole matrices: orthogonal, identity, sparse, and sub-pixel convolutions."""
+"""Whole matrices: orthogonal, identity, sparse, and sub-pixel convolutions."""
 
 from __future__ import annotations
 

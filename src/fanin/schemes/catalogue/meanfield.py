@@ -1,4 +1,4 @@
-"""Weights on the critical line of an activation, between order and chaos."""
+"""Between order and chaos: weights on the critical line of an activation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemes for what a network says before it has learned, and for adapters that say nothing yet."""
+"""Outputs and adapters: what a network says before it has learned."""
 
 from __future__ import annotations
 

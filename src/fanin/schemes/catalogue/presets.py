@@ -1,4 +1,4 @@
-"""What the frameworks' own layers draw, for models of any framework."""
+"""The frameworks' defaults: what their own layers draw, for models of any framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemes for recurrent networks."""
+"""Recurrent networks: gates, states, and how long they remember."""
 
 from __future__ import annotations
 

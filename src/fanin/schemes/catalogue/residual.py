@@ -1,4 +1,4 @@
-"""Schemes for residual networks: branches that start small, or at nothing."""
+"""Residual networks: branches that start small, or at nothing."""
 
 from __future__ import annotations
 

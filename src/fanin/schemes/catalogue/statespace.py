@@ -1,4 +1,4 @@
-"""Schemes for state spaces: S4D and Mamba."""
+"""State spaces: S4D and Mamba."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemes for transformers: scales that depend on depth and on what a projection is for."""
+"""Transformers: scales that depend on depth and on what a projection is for."""
 
 from __future__ import annotations
 

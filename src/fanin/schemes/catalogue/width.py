@@ -1,4 +1,4 @@
-"""muP: first weights and learning rates for which the best learning rate does not depend on the width."""
+"""Width: first weights and learning rates that are tuned once for all widths (muP)."""
 
 from __future__ import annotations
 
