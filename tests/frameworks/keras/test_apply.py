@@ -41,6 +41,20 @@ def test_no_two_variables_have_one_name():
     assert len({p.name for p in inventory(model).parameters}) == 2 * len(names)
 
 
+def test_models_inside_of_a_model_may_have_layers_of_the_same_names():
+    def inside():
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, layers.Dense(3, name="same")(inputs))
+
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, layers.Add()([inside()(inputs), inside()(inputs)]))
+    names = [p.name for p in inventory(model).parameters]
+    assert names == ["same/kernel", "same/bias", "same_1/kernel", "same_1/bias"]
+    fanin.initialize(model, "he_normal")
+    one, _, other, _ = model.get_weights()
+    assert not np.array_equal(one, other)
+
+
 def test_roles_gates_and_inputs():
     found = by_name(network())
     assert found["embedding/embeddings"].roles == ("embedding",)

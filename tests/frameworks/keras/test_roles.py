@@ -76,6 +76,8 @@ def test_a_small_transformer(pre_norm):
         for name in (f"multi_head_attention{i}/attention_output", f"dense_{2 * int(i[1:] or 0) + 1}")
     ]
     assert with_role(model, "head") == ["dense_6/kernel"]
+    starts = {p.stream for p in kernels.values() if "residual_out" in p.roles}
+    assert starts == {"embedding" if pre_norm else ""}  # what the stream is before it is normalized
     assert kernels["multi_head_attention_1/query/kernel"].inputs == "norm"
     assert kernels["multi_head_attention_1/query/kernel"].heads == 2
     assert kernels["dense_1/kernel"].inputs == "gelu"
@@ -150,8 +152,9 @@ def test_layers_of_layers_are_blocks_and_names_tell_their_roles(make):
     assert [p.block for p in inner] == [place for place in range(3) for _ in range(6)]
     assert {p.blocks for p in inner} == {3}
     assert len(with_role(model, "residual_out")) == 6
-    (head,) = with_role(model, "head")
-    assert found(model)[head].shape == (8, 9)
+    (head,), (bias,) = with_role(model, "head"), with_role(model, "head_bias")
+    assert (found(model)[head].shape, found(model)[bias].shape) == ((8, 9), (9,))
+    assert found(model)[bias].kernel.name == head
     assert {p.inputs for p in inner} == {""}  # which of them reads the block's inputs is not known
 
 

@@ -168,7 +168,18 @@ def canonical_paths(model: keras.Model) -> list[str]:
     """
     known: dict[tuple[str, str], str] = {}
     used: set[str] = set()
-    return ["/".join(_renamed(variable.path.split("/"), known, used)) for variable in model.variables]
+    paths = ["/".join(_renamed(variable.path.split("/"), known, used)) for variable in model.variables]
+    seen: set[str] = set()
+    return [_unlike(path, seen) for path in paths]
+
+
+def _unlike(path: str, seen: set[str]) -> str:
+    """Return a path that was not seen: layers of two models inside of one may have the same names."""
+    first, *rest = path.split("/")
+    others = ("/".join([f"{first}_{number}", *rest]) for number in itertools.count(1))
+    found = next(name for name in itertools.chain([path], others) if name not in seen)
+    seen.add(found)
+    return found
 
 
 def _renamed(parts: list[str], known: dict[tuple[str, str], str], used: set[str]) -> Iterator[str]:

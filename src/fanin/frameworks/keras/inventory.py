@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
 
 from fanin.errors import FaninError
-from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.parameters import parameters
 from fanin.frameworks.keras.roles import Places
-from fanin.frameworks.roles import headed
+from fanin.frameworks.roles import headed, streamed
 from fanin.graph.inventory import Inventory, Kept
 
 
@@ -29,18 +27,17 @@ def inventory(model: keras.Model) -> Inventory:
             f"{model.name} is not built: its variables have no shapes yet.",
             fix="model.build((None, 20)), with the shape of a batch of inputs, or call it on one",
         )
-    known, places = parameters(model), Places(model)
+    places = Places(model)
     found, kept = [], []
-    for variable, name in zip(model.variables, canonical_paths(model), strict=True):
-        parameter = replace(known[variable.path], name=name)
+    for variable, parameter in zip(model.variables, parameters(model), strict=True):
         reason = _why_kept(variable)
         if reason:
-            kept.append(Kept(name, parameter.shape, reason))
+            kept.append(Kept(parameter.name, parameter.shape, reason))
         else:
             found.append(places.placed(parameter, variable))
-    if not places.known:  # then the order in which layers were made is all there is
-        found = list(headed(found, ordered=True))
-    return Inventory(tuple(found), tuple(kept), f"{model.name} (keras)")
+    # Where the calls are not known, the order in which layers were made tells the head.
+    told = streamed(list(headed(found, ordered=not places.known)))
+    return Inventory(tuple(told), tuple(kept), f"{model.name} (keras)")
 
 
 def _why_kept(variable: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from fanin.frameworks.keras.build import canonical_paths
 from fanin.graph.parameter import Axis, Parameter
 
 layers = keras.layers
@@ -34,8 +35,8 @@ _NORMS = (
 )
 
 
-def parameters(model: keras.Model) -> dict[str, Parameter]:
-    """Return a model's parameters by variable path.
+def parameters(model: keras.Model) -> list[Parameter]:
+    """Return a model's parameters, in the order of its variables, under their canonical paths.
 
     Args:
         model: A built model.
@@ -43,12 +44,19 @@ def parameters(model: keras.Model) -> dict[str, Parameter]:
     Returns:
         One for every variable of the model; those of layers that are not known have kind "unknown".
     """
-    found = {variable.path: Parameter(variable.path, tuple(variable.shape)) for variable in model.variables}
+    names = dict(zip(map(id, model.variables), canonical_paths(model), strict=True))
+    found = {id(v): Parameter(names[id(v)], tuple(v.shape)) for v in model.variables}
     for layer in model._flatten_layers():
+        own = {variable.path: id(variable) for variable in layer.variables}
         for parameter in _of_layer(layer):
-            if parameter.name in found:
-                found[parameter.name] = replace(parameter, layer=type(layer).__name__)
-    return found
+            place = own.get(parameter.name)
+            if place in names:
+                kernel = parameter.kernel and replace(
+                    parameter.kernel, name=names[own[parameter.kernel.name]]
+                )
+                known = {"name": names[place], "kernel": kernel, "layer": type(layer).__name__}
+                found[place] = replace(parameter, **known)
+    return list(found.values())
 
 
 def _of_layer(layer: Any) -> Iterator[Parameter]:

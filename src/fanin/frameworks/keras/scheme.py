@@ -58,15 +58,14 @@ def check_given(choice: Choice, built: Built) -> None:
     Raises:
         FaninError: Part of the scheme would not be what is trained.
     """
-    known = parameters(built.model)
     rules = set(choice.scheme.others) - {"bias"} if isinstance(choice.scheme, Scheme) else set()
-    for variable, path in zip(built.model.variables, canonical_paths(built.model), strict=True):
-        parameter, initializer = known[variable.path], built.record.of(variable).initializer
+    for variable, parameter in zip(built.model.variables, parameters(built.model), strict=True):
+        initializer = built.record.of(variable).initializer
         found = rules & {parameter.kind, *parameter.roles}
         if found and not isinstance(initializer, SchemeInitializer):
             raise FaninError(
                 f"{choice.label} has a rule for {', '.join(sorted(found))}, but the builder does not give it "
-                f"to {path}.",
+                f"to {parameter.name}.",
                 fix="give it there too, or leave the initializer out of the builder: each scheme then "
                 "initializes its model anew",
             )
@@ -93,15 +92,9 @@ def replacements(choice: Choice, built: Built) -> tuple[dict[str, Any], tuple[st
         check_fits(plan, variables)
         rows = {row.parameter.name: row for row in plan if row.parameter.name in own}
         return rows, (*plan.notes, *_rates(rows.values()))
-    known = parameters(built.model)
-    kernels = {
-        path: choice.scheme
-        for path, variable in own.items()
-        if variable.trainable
-        and known[variable.path].kind in ("kernel", "recurrent")
-        and _random(variable, built)
-    }
-    return kernels, ()
+    kernels = [p.name for p in parameters(built.model) if p.kind in ("kernel", "recurrent") and p.name in own]
+    drawn = [name for name in kernels if own[name].trainable and _random(own[name], built)]
+    return dict.fromkeys(drawn, choice.scheme), ()
 
 
 def _rates(rows: Iterable[Row]) -> Iterator[str]:

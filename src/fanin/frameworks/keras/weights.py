@@ -6,7 +6,7 @@ import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -145,13 +145,8 @@ def start(built: Built, chosen: Mapping[str, Any]) -> Start:
         chosen: What replaces the variables' own initializers, by canonical path: rows of a plan, or
             initializers.
     """
-    model, known = built.model, parameters(built.model)
-    return Start(
-        [
-            _source(built, v, replace(known[v.path], name=path), chosen.get(path))
-            for v, path in zip(model.variables, canonical_paths(model), strict=True)
-        ]
-    )
+    found = zip(built.model.variables, parameters(built.model), strict=True)
+    return Start([_source(built, variable, each, chosen.get(each.name)) for variable, each in found])
 
 
 def _source(built: Built, variable: Any, parameter: Parameter, chosen: Any) -> Source:
