@@ -104,7 +104,8 @@ class Scheme:
 
     def _at(self, place: str, parameter: Parameter) -> Decision | None:
         """Return what the rule for a role or kind says of a parameter."""
-        detail = self.formula if place == "kernel" else place
+        # The formula is that of the arguments' defaults.
+        detail = place if place != "kernel" else "" if self.arguments else self.formula
         reason = f"{self.label}: {detail}" if detail else self.label
         return as_decision(self.places[place](parameter), reason) if place in self.places else None
 
