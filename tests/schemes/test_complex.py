@@ -107,3 +107,24 @@ def test_a_complex_model_has_the_right_modulus(scheme):
     assert float(model.bias.detach().abs().max()) == 0
     again = fanin.initialize(nn.Linear(200, 150, dtype=torch.complex128), scheme, seed=1)
     np.testing.assert_allclose(again.weight.detach(), model.weight.detach(), rtol=1e-6)
+
+
+def test_complex_models_of_jax_have_the_right_modulus_too():
+    import equinox as eqx
+    import jax
+    from flax import linen, nnx
+
+    models = {
+        "weight": eqx.nn.Linear(200, 150, dtype=np.complex64, key=jax.random.key(0)),
+        "kernel": nnx.Linear(200, 150, param_dtype=np.complex64, rngs=nnx.Rngs(0)),
+    }
+    drawn = [
+        np.asarray(getattr(fanin.initialize(model, "he_normal"), name)[...]) for name, model in models.items()
+    ]
+    dense, inputs = linen.Dense(150, param_dtype=np.complex64), jax.ShapeDtypeStruct((1, 200), np.float32)
+    drawn.append(np.asarray(fanin.initialize(dense, "he_normal", inputs=inputs)["params"]["kernel"]))
+    tree = fanin.initialize({"w": np.zeros((200, 150), np.complex64)}, fanin.distributions.Normal(0.0, 0.1))
+    drawn.append(np.asarray(tree["w"]))
+    for values in drawn:
+        assert float((abs(values) ** 2).mean()) == pytest.approx(0.01, rel=0.02)
+        assert values.real.std() == pytest.approx(values.imag.std(), rel=0.05)

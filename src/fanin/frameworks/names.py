@@ -22,11 +22,17 @@ _VECTORS = {
     roles.token: re.compile(r"(cls|class|dist|reg|register|mask)_?(token|tokens|embedding)"),
     roles.position: re.compile(r"pos(ition|itional)?_?(embed|embedding|embeddings)"),
 }
-_NORM = re.compile("norm", re.IGNORECASE)
+# Not those that rescale weights.
+_NORM = re.compile("(?<!weight)(?<!spectral)norm", re.IGNORECASE)
 # Of LayerScale, CaiT, BEiT, ConvNeXt; ReZero, SkipInit, NFNet; Fixup.
 _SCALE = re.compile(
     r"gamma(_\d)?|layer_?scale(_\d)?|lambda\d?|ls\d|alpha|resweight|res_?scale|skip(init)?_gain|scale|multiplier"
 )
+
+
+def named(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    """Yield all parameters of a model with the kinds and roles that their names give them."""
+    yield from map(known_by_name, of_state_spaces(parameters))
 
 
 def known_by_name(parameter: Parameter) -> Parameter:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from fanin.frameworks.names import known_by_name, of_state_spaces
+from fanin.frameworks.names import named
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
 
@@ -56,8 +56,8 @@ class Structure:
         if block is None:
             return parameter
         kind, place = self._blocks[block]
-        named = [role for role in _named_roles(parameter, path) if not (wired and role == roles.residual_out)]
-        found = tuple(dict.fromkeys((*parameter.roles, *named)))
+        by_name = [r for r in _named_roles(parameter, path) if not (wired and r == roles.residual_out)]
+        found = tuple(dict.fromkeys((*parameter.roles, *by_name)))
         placed = replace(parameter, block=place, blocks=self._counts[kind], roles=found)
         return _packed(placed) if _PACKED.search(path) else placed
 
@@ -70,12 +70,12 @@ def headed(parameters: Sequence[Parameter], *, ordered: bool) -> Iterator[Parame
         ordered: Whether they come in the order in which they are used, so that the last kernel is the
             head; otherwise only a name can tell.
     """
-    named = [known_by_name(parameter) for parameter in of_state_spaces(parameters)]
-    ends = [p for p in named if p.kind == "kernel" and p.layer in _HEADS and not p.roles]
+    known = list(named(parameters))
+    ends = [p for p in known if p.kind == "kernel" and p.layer in _HEADS and not p.roles]
     if not ordered:
         ends = [p for p in ends if _HEAD.search(p.name)]
     chosen = ends[-1] if ends and (ordered or len(ends) == 1) and not ends[-1].blocks else None
-    for parameter in named:
+    for parameter in known:
         if chosen and parameter.name == chosen.name:
             yield replace(parameter, roles=(roles.head,))
         elif chosen and parameter.kernel and parameter.kernel.name == chosen.name:

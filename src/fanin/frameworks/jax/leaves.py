@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from fanin.errors import FaninError, nearest
+from fanin.graph.parameter import Parameter
 
 Values = Mapping[str, Any]
 """From the name of a parameter to its new value: any array of its shape, concrete or traced."""
@@ -29,6 +31,11 @@ def why_kept(leaf: Any) -> str:
     if jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return "a random key"
     return "" if jnp.issubdtype(dtype, jnp.inexact) else "integers, not trained"
+
+
+def typed(parameter: Parameter, leaf: Any) -> Parameter:
+    """Return a parameter that knows whether its values are complex numbers."""
+    return replace(parameter, complex=True) if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else parameter
 
 
 def shape_of(leaf: Any) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import jax
 
-from fanin.frameworks.jax.leaves import Values, check_names, fitted, shape_of, why_kept
+from fanin.frameworks.jax.leaves import Values, check_names, fitted, shape_of, typed, why_kept
+from fanin.frameworks.names import named
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
 
@@ -34,8 +35,8 @@ def inventory(tree: Any) -> Inventory:
         if reason:
             kept.append(Kept(name, shape_of(leaf), reason))
         else:
-            parameters.append(Parameter(name, shape_of(leaf)))
-    return Inventory(tuple(parameters), tuple(kept), f"{type(tree).__name__} (jax)")
+            parameters.append(typed(Parameter(name, shape_of(leaf)), leaf))
+    return Inventory(tuple(named(parameters)), tuple(kept), f"{type(tree).__name__} (jax)")
 
 
 def with_values(tree: Any, values: Values) -> Any:
@@ -52,9 +53,9 @@ def with_values(tree: Any, values: Values) -> Any:
         >>> with_values({"n": 3, "w": jax.numpy.zeros(2)}, {"w": [1.0, 2.0]})
         {'n': 3, 'w': Array([1., 2.], dtype=float32)}
     """
-    named = named_leaves(tree)
-    check_names(values, (name for name, _ in named))
-    leaves = [fitted(name, leaf, values[name]) if name in values else leaf for name, leaf in named]
+    all_leaves = named_leaves(tree)
+    check_names(values, (name for name, _ in all_leaves))
+    leaves = [fitted(name, leaf, values[name]) if name in values else leaf for name, leaf in all_leaves]
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fanin.frameworks.jax.equinox.layers import layer_parameters, part_of
 from fanin.frameworks.jax.equinox.wiring import inputs_of_layers
-from fanin.frameworks.jax.leaves import shape_of, why_kept
+from fanin.frameworks.jax.leaves import shape_of, typed, why_kept
 from fanin.frameworks.jax.making import PLAIN, Part
 from fanin.frameworks.jax.tree import children, named_leaves
 from fanin.frameworks.roles import Structure, headed
@@ -102,7 +102,7 @@ class _Reader:
         self.owners[id(part.node)] = part.path
         if part.path in self.rescaled:
             known = Parameter(part.path, known.shape, layer="SpectralNorm")  # it has no scale of its own
-        fed = replace(known, inputs=self.inputs.get(owner.path, ""))
+        fed = replace(typed(known, part.node), inputs=self.inputs.get(owner.path, ""))
         self.parameters.append(self.structure.placed(fed, owner.path))
 
     def buffers(self, place: _Place) -> None:

@@ -11,6 +11,7 @@ from fanin.frameworks.jax.linen.calls import Calls
 from fanin.frameworks.jax.linen.values import leaves
 from fanin.frameworks.jax.linen.wiring import Wiring, wired
 from fanin.frameworks.jax.making import Shape
+from fanin.frameworks.names import named
 from fanin.frameworks.roles import Structure
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
@@ -23,8 +24,8 @@ def by_calls(calls: Calls) -> dict[str, Parameter]:
         calls: What an abstract call of the model shows.
     """
     wiring = wired(calls.jaxpr, calls.data, calls.outputs)
-    named = leaves(calls.variables)
-    shapes = {name: shape_of(leaf) for collection, name, leaf in named if collection == "params"}
+    variables = leaves(calls.variables)
+    shapes = {name: shape_of(leaf) for collection, name, leaf in variables if collection == "params"}
     known = {name: parameter for name, parameter in calls.known.items() if name in shapes}
     rest = [name for name in shapes if name not in known]
     known |= {name: _unknown(name, shapes[name], calls) for name in rest}
@@ -35,7 +36,7 @@ def by_calls(calls: Calls) -> dict[str, Parameter]:
     for name, parameter in known.items():
         whole = replace(_whole(parameter, shapes[name]), blocks=scans.get(_layer(name), 0))
         found[name] = _connected(structure.placed(whole, _layer(name), wired=True), wiring)
-    return found
+    return {parameter.name: parameter for parameter in named(list(found.values()))}
 
 
 def _layer(name: str) -> str:
@@ -63,8 +64,8 @@ def _connected(parameter: Parameter, wiring: Wiring) -> Parameter:
     path, found = _layer(parameter.name), parameter.roles
     if parameter.kind == "kernel" and parameter.blocks and path in wiring.residual:
         found = (*found, roles.residual_out)
-    if parameter.kind == "kernel" and not parameter.blocks and not found and path in wiring.heads:
-        found = (roles.head,)
+    if not parameter.blocks and not found and path in wiring.heads:
+        found = {"kernel": (roles.head,), "bias": (roles.head_bias,)}.get(parameter.kind, ())
     return replace(parameter, inputs=wiring.inputs.get(path, ""), roles=found)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flax import linen as nn
 
 from fanin.errors import FaninError
-from fanin.frameworks.jax.leaves import shape_of, why_kept
+from fanin.frameworks.jax.leaves import shape_of, typed, why_kept
 from fanin.frameworks.jax.linen.assembly import by_calls
 from fanin.frameworks.jax.linen.calls import called
 from fanin.frameworks.jax.linen.names import by_name
@@ -76,7 +76,7 @@ def _listed(variables: Any, known: Mapping[str, Parameter], source: str) -> Inve
             full = name if collection == "params" else f"{collection}.{name}"
             kept.append(Kept(full, shape_of(leaf), reason))
         else:
-            parameters[name] = known.get(name) or Parameter(name, shape_of(leaf))
+            parameters[name] = typed(known.get(name) or Parameter(name, shape_of(leaf)), leaf)
     order = {name: place for place, name in enumerate(known)}
     found = sorted(parameters.values(), key=lambda p: order.get(p.name, len(order)))
     return Inventory(tuple(found), tuple(kept), source)

@@ -9,7 +9,7 @@ from typing import Any
 from flax import nnx
 
 from fanin.frameworks.jax.flax.parts import part_of
-from fanin.frameworks.jax.leaves import shape_of, why_kept
+from fanin.frameworks.jax.leaves import shape_of, typed, why_kept
 from fanin.frameworks.jax.making import PLAIN, Part
 from fanin.frameworks.jax.nnx.layers import layer_parameters
 from fanin.frameworks.jax.nnx.walk import below, is_node, parts
@@ -89,7 +89,7 @@ class _Reader:
             self.kept.append(Kept(known.name, known.shape, reason))
             return
         self.owners[id(variable)] = known.name
-        fed = replace(known, inputs=self.inputs.get(place.path, ""))
+        fed = replace(typed(known, variable.get_value()), inputs=self.inputs.get(place.path, ""))
         self.parameters.append(self.structure.placed(fed, place.path))
 
     def reason(self, variable: nnx.Variable) -> str:
