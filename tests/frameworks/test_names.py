@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanin.frameworks.names import known_by_name, of_state_spaces
+from fanin.frameworks.names import known_by_name, named, of_state_spaces
 from fanin.graph.parameter import Parameter
 
 KNOWN = {
@@ -38,6 +38,14 @@ def test_adapters_are_known_in_every_spelling():
     for name, expected in roles.items():
         assert known_by_name(Parameter(name, (8, 64))).roles == expected
     assert known_by_name(Parameter("lora_A.x.bias", (8,), "bias")).roles == ()
+
+
+def test_gates_are_known_by_their_layer_or_by_their_name():
+    lstm = Parameter("lstm.weight_ih_l0", (16, 4), "kernel", gates=2, gate_names=("input", "forget"))
+    packed = Parameter("attn.qkv.weight", (12, 4), "kernel", gates=3, gate_names=("query", "key", "value"))
+    swiglu = Parameter("mlp.gate_proj.weight", (12, 4), "kernel")
+    router = Parameter("moe.gate.weight", (12, 4), "kernel")
+    assert [p.roles for p in named([lstm, packed, swiglu, router])] == [("gate",), (), ("gate",), ()]
 
 
 def test_a_known_kind_is_not_questioned():

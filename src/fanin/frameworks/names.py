@@ -22,6 +22,8 @@ _VECTORS = {
     roles.token: re.compile(r"(cls|class|dist|reg|register|mask)_?(token|tokens|embedding)"),
     roles.position: re.compile(r"pos(ition|itional)?_?(embed|embedding|embeddings)"),
 }
+# Of Llama and its like, T5, and others; a router of experts is often called "gate", which is none of these.
+_GATE = re.compile(r"(^|[._/])(gate_proj|gate_up_proj|w_gate|linear_gate|wi_0|fc1_g)[._/]")
 # Not those that rescale weights.
 _NORM = re.compile("(?<!weight)(?<!spectral)norm", re.IGNORECASE)
 # Of LayerScale, CaiT, BEiT, ConvNeXt; ReZero, SkipInit, NFNet; Fixup.
@@ -32,7 +34,16 @@ _SCALE = re.compile(
 
 def named(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
     """Yield all parameters of a model with the kinds and roles that their names give them."""
-    yield from map(known_by_name, of_state_spaces(parameters))
+    yield from map(_gated, map(known_by_name, of_state_spaces(parameters)))
+
+
+def _gated(parameter: Parameter) -> Parameter:
+    """Return a parameter with the role of a gate, if it is one."""
+    recurrent = parameter.gate_names and roles.query not in parameter.gate_names
+    unit = parameter.kind in ("kernel", "bias") and _GATE.search(parameter.name)
+    if not (recurrent or unit):
+        return parameter
+    return replace(parameter, roles=tuple(dict.fromkeys((*parameter.roles, roles.gate))))
 
 
 def known_by_name(parameter: Parameter) -> Parameter:

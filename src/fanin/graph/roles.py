@@ -29,6 +29,9 @@ position = "position"
 recurrent = "recurrent"
 """From a recurrent layer's state to its gates."""
 
+gate = "gate"
+"""Kernels and biases of gates: of recurrent layers, and of gated units such as SwiGLU."""
+
 query = "query"
 key = "key"
 value = "value"

@@ -73,7 +73,8 @@ def _drawn(rows: list[dict[str, Any]]) -> Group:
 
 
 def _named(name: str, roles: Iterable[str]) -> Text:
-    return Text.assemble(_broken(name, 20), *((f"\n  {role}", "italic dim") for role in roles))
+    shown = ", ".join(roles)
+    return Text.assemble(_broken(name, 20), (f"\n  {shown}" if shown else "", "italic dim"))
 
 
 def _mark(place: int) -> str:

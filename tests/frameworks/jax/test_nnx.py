@@ -77,7 +77,7 @@ def test_gates_are_matrices_of_their_own():
     assert fans(named(lstm, "dense_h.kernel")) == Fans(16, 16)
     one_by_one = abstract(lambda r: nnx.LSTMCell(5, 16, rngs=r))
     assert fans(named(one_by_one, "if_.kernel")) == Fans(5, 16)
-    assert named(one_by_one, "hf.kernel").roles == ("recurrent",)
+    assert named(one_by_one, "hf.kernel").roles == ("recurrent", "gate")
     assert named(one_by_one, "hf.kernel").layer == "LSTMCell"
 
 

@@ -164,6 +164,7 @@ def test_bad_calls_get_one_message():
 SHARDED = """
 import sys, torch, torch.distributed as dist, torch.multiprocessing as mp
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor, init_device_mesh
 import fanin
 
@@ -189,6 +190,16 @@ def work(rank, port):
         assert isinstance(parameter.data, DTensor)
         assert torch.equal(parameter.data.full_tensor(), dict(whole.named_parameters())[name].data), name
         assert parameter.data.to_local().numel() < parameter.numel()
+    # FSDP2, whose module is on the meta device until every process makes its own shards.
+    with torch.device("meta"):
+        sharded = Net()
+    fully_shard(sharded.a, mesh=mesh)
+    fully_shard(sharded, mesh=mesh)
+    fanin.initialize(sharded, POLICY, seed=11)
+    for name, parameter in sharded.named_parameters():
+        assert isinstance(parameter.data, DTensor)
+        assert torch.equal(parameter.data.full_tensor(), dict(whole.named_parameters())[name].data), name
+    sharded.a(torch.ones(2, 7)).sum().backward()
     dist.destroy_process_group()
 
 if __name__ == "__main__":
