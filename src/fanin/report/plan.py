@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from typing import Any
@@ -73,8 +74,8 @@ def _drawn(rows: list[dict[str, Any]]) -> Group:
 
 
 def _named(name: str, roles: Iterable[str]) -> Text:
-    shown = ", ".join(roles)
-    return Text.assemble(_broken(name, 20), (f"\n  {shown}" if shown else "", "italic dim"))
+    lines = textwrap.wrap(", ".join(roles), 18)
+    return Text.assemble(_broken(name, 20), *((f"\n  {line}", "italic dim") for line in lines))
 
 
 def _mark(place: int) -> str:
