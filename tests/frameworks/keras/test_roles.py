@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from fanin.frameworks.keras.inventory import inventory
-from fanin.frameworks.keras.residual import _repeats
 
 layers = keras.layers
 
@@ -196,19 +195,3 @@ def test_a_recurrent_layer_at_the_end_is_no_head():
     )
     assert with_role(model, "head") == ["sequential/time_distributed/dense/kernel"]
     assert with_role(model, "head_bias") == ["sequential/time_distributed/dense/bias"]
-
-
-@pytest.mark.parametrize(
-    ("kinds", "expected"),
-    [
-        ("A", (1, 1)),
-        ("AB", (1, 1)),
-        ("AAA", (1, 3)),
-        ("AMAMAM", (2, 3)),
-        ("AMAMAAMAAM", (2, 2)),  # an encoder, then a decoder
-        ("AAMAAM", (3, 2)),
-        ("AAAAB", (1, 4)),
-    ],
-)
-def test_repeats_are_the_units_that_cover_most(kinds, expected):
-    assert _repeats(list(kinds)) == expected

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,34 +12,15 @@ import keras
 import numpy as np
 
 from fanin.frameworks.keras.build import Built, canonical_paths
+from fanin.frameworks.keras.draws import Drawn, Source, column
 from fanin.frameworks.keras.initializers import SchemeInitializer
 from fanin.frameworks.keras.known import bare, known_distribution
 from fanin.frameworks.keras.parameters import parameters
 from fanin.graph.parameter import Parameter
-from fanin.random.philox import key_of
 from fanin.random.streams import integer_seed
 from fanin.schemes.distributions import Distribution, is_random
-from fanin.schemes.draw import draw, draw_many, stream_of
+from fanin.schemes.draw import draw
 from fanin.schemes.plan import Row
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A variable that fanin draws: its values are those of `draw` under the key of the seed and its stream.
-
-    Args:
-        distribution: What it is drawn from.
-        parameter: Its name, its shape and the meaning of its axes.
-        dtype: The variable's dtype.
-    """
-
-    distribution: Distribution
-    parameter: Parameter
-    dtype: str
-
-
-Source = Drawn | np.ndarray | Callable[[int], np.ndarray]
-"""Where a variable's first value comes from: a draw, the same under every seed, or a function of the seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +35,7 @@ class Start:
 
     def values(self, seed: int) -> list[np.ndarray]:
         """Return the first value of every variable under a seed."""
-        return [column[0] for column in first_values([self], [seed])]
+        return [each[0] for each in first_values([self], [seed])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,45 +72,9 @@ def first_values(starts: Sequence[Start | BuilderStart], seeds: Sequence[int]) -
     """
     sources = [each.sources for each in starts if isinstance(each, Start)]
     if len(sources) == len(starts):
-        return [_column(column, seeds) for column in zip(*sources, strict=True)]
+        return [column(each, seeds) for each in zip(*sources, strict=True)]
     runs = [each.values(seed) for each, seed in zip(starts, seeds, strict=True)]
-    return [np.stack(column) for column in zip(*runs, strict=True)]
-
-
-def _column(sources: Sequence[Source], seeds: Sequence[int]) -> np.ndarray:
-    """Return the first values of one variable, (runs, *shape)."""
-    first = sources[0]
-    if isinstance(first, np.ndarray) and all(source is first for source in sources):
-        return np.broadcast_to(first, (len(sources), *first.shape))
-    groups: dict[int, list[int]] = defaultdict(list)
-    for run, each in enumerate(sources):
-        groups[id(each)].append(run)
-    shared: dict[tuple[Parameter, str], list[tuple[Drawn, list[int]]]] = defaultdict(list)
-    values: dict[int, np.ndarray] = {}
-    for runs in groups.values():
-        each = sources[runs[0]]
-        if isinstance(each, Drawn):
-            shared[each.parameter, stream_of(each.distribution, each.parameter)].append((each, runs))
-        else:
-            values |= {run: each if isinstance(each, np.ndarray) else each(seeds[run]) for run in runs}
-    for (parameter, stream), members in shared.items():
-        values |= _together(parameter, stream, members, seeds)
-    return np.stack([values[run] for run in range(len(sources))])
-
-
-def _together(
-    parameter: Parameter, stream: str, members: Sequence[tuple[Drawn, Sequence[int]]], seeds: Sequence[int]
-) -> dict[int, np.ndarray]:
-    """Return one parameter's values by run, given its stream, and what draws it with its runs."""
-    wanted = dict.fromkeys(seeds[run] for _, runs in members for run in runs)
-    place = {seed: i for i, seed in enumerate(wanted)}
-    keys = [key_of(seed, stream) for seed in wanted]
-    by_law = draw_many([each.distribution for each, _ in members], parameter, keys)
-    return {
-        run: values[place[seeds[run]]].astype(each.dtype, copy=False)
-        for (each, runs), values in zip(members, by_law, strict=True)
-        for run in runs
-    }
+    return [np.stack(each) for each in zip(*runs, strict=True)]
 
 
 def _is_random_state(path: str) -> bool:
