@@ -58,7 +58,7 @@ def test_models_inside_of_a_model_may_have_layers_of_the_same_names():
 def test_roles_gates_and_inputs():
     found = by_name(network())
     assert found["embedding/embeddings"].roles == ("embedding",)
-    assert found["lstm/lstm_cell/recurrent_kernel"].roles == ("recurrent",)
+    assert found["lstm/lstm_cell/recurrent_kernel"].roles == ("recurrent", "gate")
     assert found["lstm/lstm_cell/bias"].gate_names == ("input", "forget", "cell", "output")
     assert found["dense_1/kernel"].roles == ("head",)
     assert found["dense_1/kernel"].inputs == "norm"
