@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,8 +40,23 @@ def share(work: Callable[[Item], Result], items: Iterable[Item], threads: int | 
     count = min(threads or processors(), len(items))
     if count < 2:
         return [work(item) for item in items]
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, items))
+    left, results = deque(enumerate(items)), dict[int, Result]()
+
+    def work_on() -> None:
+        while left:
+            try:
+                place, item = left.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            results[place] = work(item)
+
+    # The calling thread works too: it costs less than to start one more and wait.
+    with ThreadPoolExecutor(count - 1) as pool:
+        others = [pool.submit(work_on) for _ in range(count - 1)]
+        work_on()
+        for other in others:
+            other.result()
+    return [results[place] for place in range(len(items))]
 
 
 @contextmanager
