@@ -22,10 +22,10 @@ from fanin.schemes.distributions import (
     Sparse,
     TruncatedNormal,
     Uniform,
-    truncated,
 )
 from fanin.schemes.draw import draw, draw_many, fill
 from fanin.schemes.moments import second_moment
+from fanin.schemes.spread import truncated
 
 KERNEL = Parameter("w", (150, 200), "kernel", ("out", "in"), complex=True)
 CONV = Parameter("c", (12, 8, 3, 3), "kernel", ("out", "in", "tap", "tap"), complex=True)

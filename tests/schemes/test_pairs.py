@@ -6,9 +6,15 @@ import pytest
 from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 from fanin.random.philox import key_of
-from fanin.schemes.distributions import Normal, Orthogonal, Paired, from_record, is_random, to_record
+from fanin.schemes.distributions import (
+    Normal,
+    Orthogonal,
+    Paired,
+    is_random,
+)
 from fanin.schemes.draw import draw
 from fanin.schemes.moments import second_moment
+from fanin.schemes.records import from_record, to_record
 
 DENSE = Parameter("fc.weight", (6, 8), "kernel", ("out", "in"))
 CONVOLUTION = Parameter("conv.weight", (8, 4, 3, 3), "kernel", ("out", "in", "tap", "tap"), groups=2)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any
 
 from fanin.errors import FaninError
-from fanin.graph.parameter import Parameter
-
-TRUNCATED_SD = 0.87962566103423978
-"""Sd of a standard normal truncated at +-2; truncated schemes divide by it to keep the variance."""
-COMPLEX_TRUNCATED_SD = math.sqrt(1 - 4 / math.expm1(4))
-"""The same of a complex standard normal whose modulus is truncated at 2."""
 
 
 @dataclass(frozen=True)
@@ -229,27 +223,10 @@ Distribution = (
     | PerGate
 )
 
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Distribution)}
-
 
 def _check_sd(sd: float) -> None:
     if not 0 <= sd < math.inf:
         raise FaninError(f"A standard deviation is {sd}.", expected="a finite number, not negative")
-
-
-def truncated(sd: float, parameter: Parameter) -> TruncatedNormal:
-    """Return the normal cut at two sd whose values have a given sd.
-
-    References:
-        The sd of a complex standard normal with its modulus cut at 2 is sqrt(1 - 4 / (e^4 - 1)).
-    """
-    return TruncatedNormal(0.0, sd / (COMPLEX_TRUNCATED_SD if parameter.complex else TRUNCATED_SD))
-
-
-def centered_uniform(sd: float, parameter: Parameter) -> Uniform:
-    """Return the uniform distribution around 0 whose values have a given sd: E|w|^2 = r^2 / 3, or r^2 / 2."""
-    reach = math.sqrt(2 if parameter.complex else 3) * sd
-    return Uniform(-reach, reach)
 
 
 def is_random(distribution: Distribution) -> bool:
@@ -269,44 +246,3 @@ def is_random(distribution: Distribution) -> bool:
 def is_distribution(thing: Any) -> bool:
     """Return whether something is one of the distributions."""
     return isinstance(thing, Distribution)
-
-
-def to_record(distribution: Distribution) -> dict[str, Any]:
-    """Return a distribution as plain data.
-
-    Example:
-        >>> to_record(Normal(0.0, 0.02))
-        {'kind': 'Normal', 'mean': 0.0, 'sd': 0.02}
-    """
-    record = {field.name: getattr(distribution, field.name) for field in fields(distribution)}
-    if isinstance(distribution, PerGate):
-        record["gates"] = [to_record(gate) for gate in distribution.gates]
-    if isinstance(distribution, ICNR | Paired):
-        record["kernel"] = to_record(distribution.kernel)
-    if isinstance(distribution, Values):
-        record["values"] = list(distribution.values)
-    return {"kind": type(distribution).__name__, **record}
-
-
-def from_record(record: dict[str, Any]) -> Distribution:
-    """Return the distribution that `to_record` wrote.
-
-    Raises:
-        FaninError: It is not a record of a distribution.
-
-    Example:
-        >>> from_record({"kind": "Normal", "mean": 0.0, "sd": 0.02})
-        Normal(mean=0.0, sd=0.02)
-    """
-    arguments = dict(record)
-    try:
-        kind = _KINDS[arguments.pop("kind")]
-        if kind is PerGate:
-            arguments["gates"] = tuple(from_record(gate) for gate in arguments["gates"])
-        if kind in (ICNR, Paired):
-            arguments["kernel"] = from_record(arguments["kernel"])
-        if kind is Values:
-            arguments["values"] = tuple(arguments["values"])
-        return kind(**arguments)
-    except (TypeError, KeyError):
-        raise FaninError(f"{record} is no distribution.", expected=f"one of {', '.join(_KINDS)}") from None

@@ -15,10 +15,13 @@ from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Pairs, Parameter
 from fanin.random.philox import key_of
 from fanin.report.plan import html, plain, plan_table
-from fanin.schemes.distributions import Distribution, from_record, to_record
+from fanin.schemes.distributions import (
+    Distribution,
+)
 from fanin.schemes.draw import stream_of
 from fanin.schemes.moments import second_moment
 from fanin.schemes.policy import as_policy
+from fanin.schemes.records import from_record, to_record
 
 SCHEMA = "fanin.plan/1"
 

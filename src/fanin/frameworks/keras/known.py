@@ -9,7 +9,6 @@ import keras
 
 from fanin.graph.parameter import Axis, Parameter
 from fanin.schemes.distributions import (
-    TRUNCATED_SD,
     Constant,
     Distribution,
     Identity,
@@ -18,6 +17,7 @@ from fanin.schemes.distributions import (
     TruncatedNormal,
     Uniform,
 )
+from fanin.schemes.spread import TRUNCATED_SD
 
 _init = keras.initializers
 

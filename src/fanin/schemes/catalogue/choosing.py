@@ -14,12 +14,12 @@ from fanin.schemes.distributions import (
     Orthogonal,
     Paired,
     TiledOrthogonal,
-    truncated,
 )
 from fanin.schemes.feeds import Feed, drifts, feed, odd_feed
 from fanin.schemes.matrices import matrices
 from fanin.schemes.pairs import halved
 from fanin.schemes.registry import scheme
+from fanin.schemes.spread import truncated
 
 # An orthogonal matrix of more takes seconds.
 _LARGEST = 2048

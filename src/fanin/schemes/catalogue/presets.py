@@ -16,11 +16,10 @@ from fanin.schemes.distributions import (
     Orthogonal,
     PerGate,
     Uniform,
-    centered_uniform,
-    truncated,
 )
 from fanin.schemes.matrices import matrices
 from fanin.schemes.registry import scheme
+from fanin.schemes.spread import centered_uniform, truncated
 
 
 @scheme(

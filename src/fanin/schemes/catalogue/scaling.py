@@ -9,9 +9,13 @@ from fanin.errors import FaninError
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Rules
-from fanin.schemes.distributions import Distribution, Normal, centered_uniform, truncated
+from fanin.schemes.distributions import (
+    Distribution,
+    Normal,
+)
 from fanin.schemes.gains import check_activation, fed_variance_gain, variance_gain
 from fanin.schemes.registry import scheme
+from fanin.schemes.spread import centered_uniform, truncated
 
 Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 Shape = Literal["truncated_normal", "normal", "uniform"]
