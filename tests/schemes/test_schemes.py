@@ -46,7 +46,7 @@ SECOND_MOMENTS = {
 
 @pytest.mark.parametrize("label", SECOND_MOMENTS)
 def test_second_moments_are_those_of_the_formula(label):
-    values = draw(get_scheme(label).distribution(KERNEL), KERNEL, 0).astype(float)
+    values = draw(get_scheme(label).decide(KERNEL).distribution, KERNEL, 0).astype(float)
     assert (values**2).mean() == pytest.approx(SECOND_MOMENTS[label], rel=0.02)
 
 
@@ -62,8 +62,8 @@ def test_torch_default_is_what_torch_draws():
     layer = torch.nn.Linear(200, 300)
     scheme = get_scheme("torch_default")
     for parameter, theirs in ((KERNEL, layer.weight), (BIAS, layer.bias)):
-        rule = scheme.bias_distribution if parameter is BIAS else scheme.distribution
-        mine = draw(rule(parameter), parameter, 1).ravel()
+        drawn = scheme.decide(parameter).distribution
+        mine = draw(drawn, parameter, 1).ravel()
         assert stats.ks_2samp(mine, theirs.detach().numpy().ravel()).pvalue > 1e-3
         assert np.abs(mine).max() <= 1 / math.sqrt(200)
 
@@ -79,7 +79,7 @@ KERAS_NAMES = [
 def test_names_that_keras_has_mean_what_they_mean_in_keras(name):
     # By its class: Keras cannot make a constant from the bare name.
     theirs = keras.initializers.Constant() if name.lower() == "constant" else keras.initializers.get(name)
-    assert get_scheme(name).distribution(KERNEL) == known_distribution(theirs, KERNEL.shape)
+    assert get_scheme(name).decide(KERNEL).distribution == known_distribution(theirs, KERNEL.shape)
 
 
 def test_keras_names_are_many():
@@ -91,7 +91,7 @@ def test_labels_name_the_same_scheme_again(stddev, mean):
     scheme = get_scheme(f"normal(stddev={stddev!r}, mean={mean!r})")
     again = get_scheme(scheme.label)
     assert again.label == scheme.label
-    assert again.distribution(KERNEL) == scheme.distribution(KERNEL) == Normal(mean, stddev)
+    assert again.decide(KERNEL).distribution == scheme.decide(KERNEL).distribution == Normal(mean, stddev)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class Entry:
         arguments = bound(self.name, self.signature, positional, keywords)
         return Scheme(
             name=self.name,
-            rules=self.make(**arguments),
+            rules=self._rules(arguments),
             summary=self.summary,
             formula=self.formula,
             source=self.source,
@@ -73,6 +73,14 @@ class Entry:
             arguments=tuple((key, value) for key, value in arguments.items() if value != self.defaults[key]),
             needs=self.needs,
         )
+
+    def _rules(self, arguments: dict[str, Any]) -> Mapping[str, Rule]:
+        try:
+            return self.make(**arguments)
+        except FaninError as error:
+            given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            what = f"{self.name}({given}): {error.what}"
+            raise FaninError(what, expected=error.expected, fix=error.fix) from None
 
 
 CATALOGUE: dict[str, Entry] = {}

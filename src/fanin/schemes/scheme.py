@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Decision, Rule
 from fanin.schemes.distributions import Distribution
@@ -66,22 +65,6 @@ class Scheme:
             if place in self.places:
                 return self._at(place, parameter)
         return None
-
-    def distribution(self, parameter: Parameter) -> Distribution:
-        """Return what a parameter is drawn from by the rule for kernels, whatever its role."""
-        if "kernel" not in self.places:
-            raise FaninError(
-                f"{self.name} has no rule for {parameter.name}.", fix=f"he_normal + {self.label}"
-            )
-        found = as_decision(self.places["kernel"](parameter), "")
-        if found is None or found.distribution is None:
-            raise FaninError(f"{self.name} draws no values for {parameter.name}.")
-        return found.distribution
-
-    def bias_distribution(self, parameter: Parameter) -> Distribution | None:
-        """Return what a bias is drawn from; None leaves it as its layer has it."""
-        found = self.decide(parameter)
-        return found.distribution if found else None
 
     def __add__(self, other: Scheme) -> Scheme:
         """Return a scheme with the rules of both; where both have one for a place, the other's comes first.

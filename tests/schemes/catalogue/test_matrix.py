@@ -67,7 +67,7 @@ class TestICNR:
 
     def test_sub_pixels_are_alike_after_tensorflows_shuffle(self):
         kernel = Parameter("k", (3, 3, 8, 12 * 4), "kernel", ("tap", "tap", "in", "out"))
-        plan = fanin.schemes.icnr(order="block_first").distribution(kernel)
+        plan = fanin.schemes.icnr(order="block_first").decide(kernel).distribution
         values = draw(plan, kernel, 7).reshape(3, 3, 8, 4, 12)  # depth_to_space reads (block, channel)
         np.testing.assert_array_equal(values, np.broadcast_to(values[:, :, :, :1], values.shape))
         assert values[..., 0, 0].std() > 0

@@ -26,7 +26,7 @@ FANS = {"fan_in": 200, "fan_out": 300, "fan_avg": 250, "fan_geo_avg": math.sqrt(
 def test_every_mode_and_distribution_is_jaxs(mode, distribution):
     import jax
 
-    chosen = variance_scaling(1.7, mode, distribution).distribution(KERNEL)
+    chosen = variance_scaling(1.7, mode, distribution).decide(KERNEL).distribution
     values = draw(chosen, KERNEL, 1)
     assert (values.astype(float) ** 2).mean() == pytest.approx(1.7 / FANS[mode], rel=0.02)
     theirs = initializers.variance_scaling(1.7, mode, distribution)(jax.random.key(0), (200, 300))
@@ -38,7 +38,9 @@ def test_every_mode_and_distribution_is_jaxs(mode, distribution):
 )
 def test_the_gain_is_that_of_the_activation(activation, gain):
     for make in (he_normal, glorot_uniform):
-        plain, with_gain = (make(activation=name).distribution(KERNEL) for name in ("linear", activation))
+        plain, with_gain = (
+            make(activation=name).decide(KERNEL).distribution for name in ("linear", activation)
+        )
         values = [(draw(each, KERNEL, 1).astype(float) ** 2).mean() for each in (plain, with_gain)]
         assert values[1] / values[0] == pytest.approx(gain, rel=1e-5)
 
@@ -55,15 +57,15 @@ def test_auto_takes_what_feeds_each_layer():
 
 
 def test_scale_multiplies_the_variance():
-    assert he_normal(scale=0.25).distribution(KERNEL).sd == pytest.approx(
-        0.5 * he_normal().distribution(KERNEL).sd
+    assert he_normal(scale=0.25).decide(KERNEL).distribution.sd == pytest.approx(
+        0.5 * he_normal().decide(KERNEL).distribution.sd
     )
 
 
 def test_kinds_are_what_they_are_called():
     kinds = {"truncated_normal": TruncatedNormal, "normal": Normal, "uniform": Uniform}
     for name, kind in kinds.items():
-        assert isinstance(variance_scaling(distribution=name).distribution(KERNEL), kind)
+        assert isinstance(variance_scaling(distribution=name).decide(KERNEL).distribution, kind)
 
 
 @pytest.mark.parametrize(
