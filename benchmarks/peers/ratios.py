@@ -30,6 +30,7 @@ def worst_ratios(row: Row, contender: str, seed: int) -> Worst:
     record = _Record([module for chain in chains for module in chain])
     y = row.call(model, x)
     y.backward(torch.randn(y.shape, generator=generator))
+    record.end()
     return Worst(
         max(_worst([record.forward[module] for module in chain]) for chain in chains),
         max(_worst([record.backward[module] for module in chain]) for chain in chains),
@@ -42,13 +43,17 @@ class _Record:
     def __init__(self, modules: list[nn.Module]) -> None:
         self.forward: dict[nn.Module, float] = {}
         self.backward: dict[nn.Module, float] = {}
-        for module in modules:
-            module.register_forward_hook(self._ran)
+        self._hooks = [module.register_forward_hook(self._ran) for module in modules]
 
     def _ran(self, module: nn.Module, inputs: Any, output: Any) -> None:
         tensor = output[0] if isinstance(output, tuple) else output
         self.forward[module] = _second_moment(tensor)
         tensor.register_hook(lambda gradient: self.backward.update({module: _second_moment(gradient)}))
+
+    def end(self) -> None:
+        """Let go of the modules' hooks, with which they would stay in memory."""
+        for hook in self._hooks:
+            hook.remove()
 
 
 def _second_moment(tensor: torch.Tensor) -> float:
