@@ -44,8 +44,8 @@ def text(results: dict[str, Result]) -> str:
     for name in (name for name in SECTIONS if name in results):
         result = results[name]
         title, *rest = importlib.import_module(f"benchmarks.{name}").lines(result)
-        when = f"{result['date']}, {result['machine']}, {result['seconds']:.0f} s."
-        found += [title, "", when, *rest, ""]
+        took = f", {result['seconds']:.0f} s" if "seconds" in result else ""
+        found += [title, "", f"{result['date']}, {result['machine']}{took}.", *rest, ""]
     return "\n".join(found)
 
 

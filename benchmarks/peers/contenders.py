@@ -40,16 +40,12 @@ def _fanin(scheme: Any) -> Contender:
     return contender
 
 
-_KERAS = fanin.Policy(
-    {"recurrent": "orthogonal", "embedding": "uniform(minval=-0.05, maxval=0.05)"}, default="glorot_uniform"
-)
-
 CONTENDERS: dict[str, Contender] = {
     "own": _own,
     "AnyInit": _anyinit,
     "AnyInit, on data": _anyinit_on_data,
     "LSUV": _lsuv,
-    "Keras": _fanin(_KERAS),
+    "Keras": _fanin("keras_default"),
     "Flax": _fanin("flax_default"),
     "he_normal": _fanin("he_normal"),
     "auto": _fanin("auto"),
