@@ -30,7 +30,7 @@ SPATIAL = {
 def test_a_variance_of_one_over_fan_in_keeps_the_second_moment(name):
     layer, shape = SPATIAL[name]
     model = keras.Sequential([keras.Input(shape), layer])
-    (parameter,) = parameters(model).values()
+    (parameter,) = parameters(model)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4, *shape)).astype("float32")
     ratios = []
@@ -44,7 +44,7 @@ def test_a_variance_of_one_over_fan_in_keeps_the_second_moment(name):
 
 
 def named(model, ending):
-    return next(p for name, p in parameters(model).items() if name.endswith(ending))
+    return next(p for p in parameters(model) if p.name.endswith(ending))
 
 
 def test_gates_are_matrices_of_their_own():
@@ -62,14 +62,14 @@ def test_wrapped_and_nested_layers_are_reached():
     x = layers.Bidirectional(layers.GRU(5, return_sequences=True))(x)
     x = layers.MultiHeadAttention(2, 8)(x, x)
     model = keras.Model(inputs, layers.LayerNormalization()(layers.SeparableConv1D(4, 2)(x)))
-    kinds = {name: p.kind for name, p in parameters(model).items() if "seed" not in name}
+    kinds = {p.name: p.kind for p in parameters(model) if "seed" not in p.name}
     assert "unknown" not in kinds.values(), kinds
-    assert set(parameters(model)) == {v.path for v in model.variables}
+    assert len(parameters(model)) == len(model.variables)
 
 
 def test_embeddings_and_norms_are_no_kernels():
     model = keras.Sequential([keras.Input((4,)), layers.Embedding(10, 3), layers.BatchNormalization()])
-    assert [p.kind for p in parameters(model).values()] == ["embedding", *["norm"] * 4]
+    assert [p.kind for p in parameters(model)] == ["embedding", *["norm"] * 4]
 
 
 def test_an_unknown_layer_is_unknown_and_its_fans_are_refused():
@@ -81,7 +81,7 @@ def test_an_unknown_layer_is_unknown_and_its_fans_are_refused():
             return x @ self.kernel
 
     model = keras.Sequential([keras.Input((4,)), Mine()])
-    (parameter,) = parameters(model).values()
+    (parameter,) = parameters(model)
     assert parameter.kind == "unknown"
     with pytest.raises(FaninError, match="unknown"):
         fans(parameter)
