@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fanin.schemes.feeds import drifts, feed, odd_feed
+from fanin.schemes.feeds import drifts, feed, odd_feed, pairs_pay
 from fanin.theory.names import named
 
 
@@ -28,6 +28,14 @@ def test_in_pairs_these_are_the_identity(name):
 @pytest.mark.parametrize("name", ["tanh", "selu", "elu", "sigmoid", "abs", "", "data", "norm", "sum", "LSTM"])
 def test_what_is_stable_even_or_no_activation_is_left_alone(name):
     assert not drifts(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "pays"), [("relu", 2, True), ("gelu", 3, False), ("gelu", 30, True)]
+)
+def test_pairs_pay_where_they_cost_nothing_or_networks_would_drift_apart(name, layers, pays):
+    assert pairs_pay(name, layers, 128) == pays
+    assert not pairs_pay("tanh", 50, 128)
 
 
 def test_an_lstm_is_fed_forward_twice_as_strong():

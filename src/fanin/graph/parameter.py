@@ -21,11 +21,13 @@ class Pairs(NamedTuple):
         outputs: The activation through which, and nothing else, its outputs reach other layers, which all
             can pair these inputs; empty where its outputs cannot be paired.
         layers: How many layers follow each other so, this one among them.
+        units: The fewest outputs that are passed on from one of these to the next.
     """
 
     inputs: int = 0
     outputs: str = ""
     layers: int = 1
+    units: int = 0
 
 
 _UNPAIRED = Pairs()

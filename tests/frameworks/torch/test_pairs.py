@@ -22,15 +22,15 @@ def test_a_chain():
         nn.Linear(3, 8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 5)
     )
     assert pairs(model) == {
-        "0.weight": Pairs(0, "relu", 3),
-        "3.weight": Pairs(1, "gelu", 3),
-        "5.weight": Pairs(1, "", 3),
+        "0.weight": Pairs(0, "relu", 3, 4),
+        "3.weight": Pairs(1, "gelu", 3, 4),
+        "5.weight": Pairs(1, "", 3, 4),
     }
 
 
 def test_behind_a_flattened_image_a_unit_has_several_places():
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
-    assert pairs(model)["3.weight"] == Pairs(4, "", 2)
+    assert pairs(model)["3.weight"] == Pairs(4, "", 2, 4)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ class Two(Side):
 def test_a_layer_used_twice_and_one_read_by_more_than_layers():
     assert set(pairs(Shared()).values()) == {Pairs()}
     assert set(pairs(Side()).values()) == {Pairs()}
-    assert pairs(Two()) == {"one.weight": Pairs(0, "gelu_tanh", 2), "other.weight": Pairs(1, "", 2)}
+    assert pairs(Two()) == {"one.weight": Pairs(0, "gelu_tanh", 2, 4), "other.weight": Pairs(1, "", 2, 4)}

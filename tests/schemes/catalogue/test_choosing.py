@@ -71,9 +71,16 @@ def test_fifty_layers_keep_every_network_s_signal_and_gradient(name):
 
 
 def test_pairs_are_said_so():
-    plan = fanin.plan(mlp(nn.GELU, 3), "auto")
+    plan = fanin.plan(mlp(nn.GELU, 30), "auto")
     assert "in pairs w, -w, so that gelu does not drift with depth" in plan["2.weight"].reason
     assert isinstance(plan["2.weight"].distribution, Paired)
+
+
+def test_a_few_layers_are_not_paired_where_that_costs_something():
+    for activation, kind in ((nn.SiLU, Orthogonal), (nn.ReLU, Paired)):
+        plan = fanin.plan(mlp(activation, 4), "auto")
+        assert isinstance(plan["2.weight"].distribution, kind)
+    assert all(row.distribution != Paired for row in fanin.plan(mlp(nn.SiLU, 4), "auto"))
 
 
 def test_an_unstable_gain_is_said_so():
@@ -83,7 +90,7 @@ def test_an_unstable_gain_is_said_so():
 
 def test_deep_convolutions_lose_nothing_at_borders():
     layers = [nn.Conv2d(3, 16, 3, padding=1)]
-    for _ in range(8):
+    for _ in range(16):
         layers += [nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)]
     layers += [nn.ReLU(), nn.Conv2d(16, 64, 3, stride=2, padding=1)]
     model = fanin.initialize(nn.Sequential(*layers), "auto", seed=1)

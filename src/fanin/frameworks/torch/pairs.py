@@ -31,14 +31,15 @@ def pairs_of_layers(graph: fx.Graph | None, modules: dict[str, nn.Module]) -> di
     inputs = {link.reader: link.values for link in links}
     chain = _chains(links)
     return {
-        path: Pairs(inputs.get(path, 0), outputs.get(path, ""), chain[path]) for path in {*outputs, *inputs}
+        path: Pairs(inputs.get(path, 0), outputs.get(path, ""), *chain[path]) for path in {*outputs, *inputs}
     }
 
 
 class _Link(NamedTuple):
-    """A layer, the activation behind it, and a layer that reads that, so many values for each unit."""
+    """A layer of some units, the activation behind it, and a layer that reads so many values of each."""
 
     layer: str
+    units: int
     activation: str
     reader: str
     values: int
@@ -53,16 +54,21 @@ def _links(graph: fx.Graph, modules: dict[str, nn.Module]) -> Iterator[_Link]:
         if all(_reads_pairs(layer, units) for layer in layers):
             for reader, layer in zip(readers, layers, strict=True):
                 activation = activation_of(next(iter(node.users)), modules)
-                yield _Link(str(node.target), activation, str(reader.target), _inputs(layer) // units)
+                values = _inputs(layer) // units
+                yield _Link(str(node.target), units, activation, str(reader.target), values)
 
 
-def _chains(links: list[_Link]) -> dict[str, int]:
-    """Return how many layers are linked with each; a network's links come in the order of its layers."""
-    members: dict[str, set[str]] = {}
+def _chains(links: list[_Link]) -> dict[str, tuple[int, int]]:
+    """Return how many layers are linked with each, and the fewest units of a link among them."""
+    members: dict[str, set[str]] = {}  # a network's links come in the order of its layers
     for link in links:
         together = members.get(link.layer, {link.layer}) | members.get(link.reader, {link.reader})
         members |= dict.fromkeys(together, together)
-    return {path: len(together) for path, together in members.items()}
+    fewest: dict[frozenset[str], int] = {}
+    for link in links:
+        row = frozenset(members[link.layer])
+        fewest[row] = min(fewest.get(row, link.units), link.units)
+    return {path: (len(row), fewest[frozenset(row)]) for path, row in members.items()}
 
 
 def _layer(node: fx.Node, modules: dict[str, nn.Module], calls: Counter[str]) -> Any:

@@ -15,7 +15,7 @@ from fanin.schemes.distributions import (
     Paired,
     TiledOrthogonal,
 )
-from fanin.schemes.feeds import Feed, drifts, feed, odd_feed
+from fanin.schemes.feeds import Feed, feed, odd_feed, pairs_pay
 from fanin.schemes.matrices import matrices
 from fanin.schemes.pairs import halved
 from fanin.schemes.registry import scheme
@@ -23,8 +23,8 @@ from fanin.schemes.spread import truncated
 
 # An orthogonal matrix of more takes seconds.
 _LARGEST = 2048
-# Convolutions in a row; in images of 16 pixels a side, their borders have taken half of the signal by then.
-_DEEP = 8
+# Convolutions in a row; in images of 32 pixels a side, their borders have taken half of the signal by then.
+_DEEP = 16
 
 
 @scheme(
@@ -48,8 +48,8 @@ def auto() -> Rules:
 def _kernel(parameter: Parameter) -> Decision:
     """Return weights that keep the second moment at 1; between activations that drift, in pairs of units."""
     pairs = parameter.pairs
-    inputs = pairs.inputs if drifts(parameter.inputs) else 0
-    outputs = drifts(pairs.outputs)
+    inputs = pairs.inputs if pairs_pay(parameter.inputs, pairs.layers, pairs.units) else 0
+    outputs = pairs_pay(pairs.outputs, pairs.layers, pairs.units)
     if parameter.block is not None or not (inputs or outputs):
         return _of_gain(parameter, feed(parameter.inputs))
     half = halved(Paired(Constant(0.0), inputs, outputs), parameter)
