@@ -58,7 +58,7 @@ def known_by_name(parameter: Parameter) -> Parameter:
         return parameter if parameter.kind == "bias" else replace(parameter, roles=(adapter,))
     if parameter.kind != "unknown":
         return parameter
-    if _NORM.search(parameter.layer) and len(parameter.shape) == 1:
+    if is_called_norm(parameter.layer) and len(parameter.shape) == 1:
         return replace(parameter, kind="norm")
     if vector := next((role for role, name in _VECTORS.items() if name.fullmatch(last)), None):
         return replace(parameter, roles=(vector,))
@@ -69,6 +69,16 @@ def known_by_name(parameter: Parameter) -> Parameter:
     if last.startswith("bias") and size == 1:  # Fixup's, one number for a layer
         return replace(parameter, kind="bias")
     return parameter
+
+
+def is_called_norm(layer: str) -> bool:
+    """Return whether a layer's type is called a norm of its inputs.
+
+    Example:
+        >>> is_called_norm("LlamaRMSNorm"), is_called_norm("WeightNorm")
+        (True, False)
+    """
+    return bool(_NORM.search(layer))
 
 
 def of_state_spaces(parameters: Sequence[Parameter]) -> Iterator[Parameter]:

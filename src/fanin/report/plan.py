@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 80
+_NAME = 20
 _PLACE = re.compile(r"\.\d+\.")
 
 
@@ -48,11 +49,11 @@ def html(renderable: Any) -> str:
 
 def _drawn(rows: list[dict[str, Any]]) -> Group:
     table = Table(box=box.SIMPLE_HEAD, width=WIDTH, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("parameter", ratio=1)
+    table.add_column("parameter", width=_NAME, overflow="fold")
     table.add_column("shape", overflow="fold", max_width=12)
     for name in ("fan_in", "fan_out"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("drawn from", min_width=20, max_width=20)
+    table.add_column("drawn from", ratio=1)
     table.add_column("sd", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
     marks: dict[str, str] = {}
@@ -74,8 +75,8 @@ def _drawn(rows: list[dict[str, Any]]) -> Group:
 
 
 def _named(name: str, roles: Iterable[str]) -> Text:
-    lines = textwrap.wrap(", ".join(roles), 18)
-    return Text.assemble(_broken(name, 20), *((f"\n  {line}", "italic dim") for line in lines))
+    lines = textwrap.wrap(", ".join(roles), _NAME - 2)
+    return Text.assemble(_broken(name, _NAME), *((f"\n  {line}", "italic dim") for line in lines))
 
 
 def _mark(place: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from fanin.frameworks.names import is_called_norm
 from fanin.graph.parameter import Axis, Kind, Parameter
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -110,5 +111,12 @@ def _attention(layer: nn.MultiheadAttention, make: _Maker) -> Iterator[tuple[str
 
 
 def is_norm(layer: nn.Module) -> bool:
-    """Return whether a layer normalizes its inputs."""
-    return isinstance(layer, _NORMS)
+    """Return whether a layer normalizes its inputs: one of PyTorch's, or a layer that is called a norm.
+
+    Example:
+        >>> is_norm(nn.RMSNorm(3)), is_norm(nn.Linear(3, 3))
+        (True, False)
+    """
+    if isinstance(layer, _NORMS):
+        return True
+    return is_called_norm(type(layer).__name__) and not any(True for _ in layer.children())

@@ -7,6 +7,12 @@ from typing import Any
 
 from torch import fx, nn
 
+from fanin.frameworks.torch.layers import is_norm
+
+_LAYERS = (
+    nn.Linear, nn.Embedding, nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention
+)  # fmt: skip
+
 
 def traced(model: nn.Module) -> fx.Graph | None:
     """Return the graph of a module's calls, or None where a symbolic trace does not reach its end.
@@ -29,6 +35,10 @@ class _Tracer(fx.Tracer):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Take layers that derive from PyTorch's for what they derive from, and norms for norms."""
+        return isinstance(m, _LAYERS) or is_norm(m) or super().is_leaf_module(m, module_qualified_name)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         if not isinstance(attr_val, nn.Parameter) or id(attr_val) not in self._names:
