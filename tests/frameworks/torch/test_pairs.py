@@ -33,6 +33,11 @@ def test_behind_a_flattened_image_a_unit_has_several_places():
     assert pairs(model)["3.weight"] == Pairs(4, "", 2, 4)
 
 
+def test_behind_flattened_sequences_units_stay_neighbours():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+    assert pairs(model)["3.weight"] == Pairs(1, "", 2, 4)
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -40,10 +45,21 @@ def test_behind_a_flattened_image_a_unit_has_several_places():
         nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3)),
         nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=4)),
         nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.ReLU(), nn.Conv2d(4, 4, 3)),
+        nn.Sequential(nn.Conv1d(4, 4, 1), nn.ReLU(), nn.Linear(8, 4)),
+        nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Conv1d(4, 4, 1)),
         nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 4)),
         nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.LayerNorm(4), nn.Linear(4, 4)),
     ],
-    ids=["odd", "pooled", "one channel a group", "one unit a group", "norm before", "norm behind"],
+    ids=[
+        "odd",
+        "pooled",
+        "one channel a group",
+        "one unit a group",
+        "along",
+        "across",
+        "norm before",
+        "norm behind",
+    ],
 )
 def test_what_cannot_be_paired(model):
     assert set(pairs(model).values()) <= {Pairs()}
