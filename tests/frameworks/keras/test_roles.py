@@ -43,7 +43,7 @@ def test_a_small_resnet():
     assert with_role(model, "head") == ["dense/kernel"]
     assert with_role(model, "head_bias") == ["dense/bias"]
     projection = next(p for p in kernels if p.shape[:2] == (1, 1))
-    assert (projection.roles, projection.branch, projection.block) == ((), 1, 2)
+    assert (projection.roles, projection.branch, projection.block) == (("shortcut",), 1, 2)
     assert {p.branch for p in kernels if p.block is not None and p is not projection} == {2}
     assert {p.branches for p in kernels} == {4}
 

@@ -100,10 +100,11 @@ def _kernel(layer: Any) -> Parameter | None:
     if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
         return replace(base, axes=_conv_axes(taps, "in", "multiplier"))
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
-        stride = math.prod(layer.strides) if isinstance(layer.strides, tuple) else layer.strides**taps
-        return replace(base, axes=_conv_axes(taps, "out", "in"), stride=stride, transposed=True)
+        how = {"strides": tuple(layer.strides), "stride": math.prod(layer.strides), "transposed": True}
+        return replace(base, axes=_conv_axes(taps, "out", "in"), **how)
     if isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D):
-        return replace(base, axes=_conv_axes(taps, "in", "out"), groups=layer.groups)
+        how = {"groups": layer.groups, "strides": tuple(layer.strides)}
+        return replace(base, axes=_conv_axes(taps, "in", "out"), **how)
     return base if type(layer).__module__.startswith("keras.") else replace(base, kind="unknown")
 
 

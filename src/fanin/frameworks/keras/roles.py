@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from fanin.frameworks.keras.graph import Graph, Value
+from fanin.frameworks.keras.pairs import pairs_of_layers
 from fanin.frameworks.keras.residual import Branch, blocks, branches, last_layer, output_kernel
 from fanin.frameworks.keras.sources import ATTENTION, inputs_of_layers
 from fanin.frameworks.roles import Structure
@@ -78,10 +79,15 @@ class Places:
         for layer, source in inputs_of_layers(self._graph):
             for variable in (*layer._trainable_variables, *layer._non_trainable_variables):  # its own alone
                 self._put(variable, inputs=source)
+        for layer, pairs in pairs_of_layers(self._graph).items():
+            self._put(layer.kernel, pairs=pairs)
 
     def _mark(self, branch: Branch) -> None:
         self._put_all(branch.inside, branch=branch.depth)
         self._put_all(branch.shortcut, branch=1)
+        beside = (output_kernel(call.operation) for call in branch.shortcut)
+        for kernel in (kernel for kernel in beside if kernel is not None):
+            self._put(kernel, roles.shortcut)
         self._put(output_kernel(branch.last.operation), roles.residual_out)
         gamma = getattr(branch.norm and branch.norm.operation, "gamma", None)
         if gamma is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from fanin.errors import FaninError
 from fanin.frameworks.keras.graph import Graph, Value
+from fanin.theory.names import named
 
 _layers = keras.layers
 _PASSING = (
@@ -30,7 +33,8 @@ _PASSING_OPERATIONS = {
 _ACTIVATIONS = {
     "Relu": "relu", "Relu6": "relu6", "Gelu": "gelu", "Silu": "silu", "Tanh": "tanh", "Sigmoid": "sigmoid",
     "Elu": "elu", "Selu": "selu", "Celu": "celu", "Softplus": "softplus", "Softsign": "softsign",
-    "Sin": "sin", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "HardTanh": "hard_tanh",
+    "Sin": "sin", "LeakyRelu": "leaky_relu", "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
 }  # fmt: skip
 
 
@@ -78,7 +82,7 @@ def source(value: Value) -> str:
         operation = value.operation
         name = activation_name(operation)
         if name != "linear":
-            return name
+            return name if known(name) else ""
         if is_sum(operation):
             return "sum"
         if is_norm(operation):
@@ -110,6 +114,28 @@ def passes(operation: Any) -> bool:
     return type(operation).__name__ in _PASSING_OPERATIONS
 
 
+def is_activation(operation: Any) -> bool:
+    """Return whether a layer or an operation is an activation and nothing else."""
+    alone = isinstance(operation, (_layers.Activation, _layers.ReLU, _layers.LeakyReLU, _layers.ELU))
+    ours = not isinstance(operation, _layers.Layer)
+    return (alone or ours) and activation_name(operation) != "linear"
+
+
+@functools.cache
+def known(name: str) -> bool:
+    """Return whether a name is one of an activation that is applied to each element.
+
+    Example:
+        >>> known("silu"), known("softmax"), known("my_own")
+        (True, False, False)
+    """
+    try:
+        named(name)
+    except FaninError:
+        return False
+    return True
+
+
 def activation_name(layer: Any) -> str:
     """Return the name of the activation that a layer or an operation ends in, "linear" where there is none.
 
@@ -124,9 +150,21 @@ def activation_name(layer: Any) -> str:
     if isinstance(layer, _layers.ELU):
         return "elu" if layer.alpha == 1 else f"elu({layer.alpha:g})"
     if not isinstance(layer, _layers.Layer):
-        return _ACTIVATIONS.get(type(layer).__name__, "linear")
+        return _operation_name(layer)
     function = getattr(layer, "activation", None)
+    if function is keras.activations.leaky_relu:
+        return "leaky_relu(0.2)"  # Keras' own default
     return getattr(function, "__name__", "") if callable(function) else "linear"
+
+
+def _operation_name(operation: Any) -> str:
+    name = _ACTIVATIONS.get(type(operation).__name__, "linear")
+    if name == "gelu" and operation.approximate:
+        return "gelu_tanh"
+    if name == "leaky_relu":
+        return f"leaky_relu({operation.negative_slope:g})"
+    alpha = getattr(operation, "alpha", 1.0)
+    return name if alpha == 1 or name not in ("elu", "celu") else f"{name}({alpha:g})"
 
 
 def _relu(layer: Any) -> str:
