@@ -18,7 +18,8 @@ _ATTENTION = {
     roles.value: re.compile(r"(^|[._])(v|value|v_proj|value_proj|to_v|wv)$"),
     roles.attention_out: re.compile(
         r"(attn|attention|attend)\w*(\.\w+)*"
-        r"\.(out|out_proj|o_proj|c_proj|output_proj|to_out|proj|wo|dense)(\.0)?$"
+        r"\.(out|out_proj|o|o_proj|c_proj|output_proj|to_out|proj|wo|dense)(\.0)?$",
+        re.IGNORECASE,
     ),
 }
 # Query, key and value in one kernel, one after the other.

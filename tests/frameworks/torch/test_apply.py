@@ -219,3 +219,42 @@ def test_shards_are_slices_of_the_whole(tmp_path):
     script.write_text(SHARDED)
     done = subprocess.run([sys.executable, script, str(port)], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "equal", done.stderr[-2000:]
+
+
+class RMSNorm(nn.Module):
+    """A norm without reset_parameters, as Hugging Face's models have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+
+
+class Pretrained(nn.Module):
+    """A model that gives its layers values by a hook of its own, but forgets one."""
+
+    def __init__(self, forgets=False):
+        super().__init__()
+        self.fc, self.norm, self.forgets = nn.Linear(3, 4), RMSNorm(), forgets
+        self.register_buffer("inv_freq", torch.arange(3.0), persistent=False)
+
+    def _init_weights(self, module):
+        if isinstance(module, RMSNorm):
+            nn.init.ones_(module.weight)
+        elif module is self and not self.forgets:
+            self.inv_freq.copy_(torch.arange(3.0))
+
+
+def test_a_models_own_hook_gives_values_to_what_no_plan_draws():
+    with torch.device("meta"):
+        model = nn.Sequential(Pretrained())
+    fanin.initialize(model, "he_normal")
+    assert model[0].norm.weight.tolist() == [1, 1, 1, 1]
+    assert model[0].inv_freq.tolist() == [0, 1, 2]
+
+
+def test_a_hook_that_forgets_a_tensor_leaves_the_model_as_it_was():
+    with torch.device("meta"):
+        model = Pretrained(forgets=True)
+    with pytest.raises(FaninError, match="inv_freq would be left without values"):
+        fanin.initialize(model, "he_normal")
+    assert all(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))

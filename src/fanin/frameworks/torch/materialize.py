@@ -17,7 +17,9 @@ _PARAMETRIZED = re.compile(r"parametrizations\.(\w+)\.original\d*$")
 def materialize(model: nn.Module, device: str | torch.device, drawn: set[str]) -> None:
     """Give every tensor on the meta device memory; layers reset what the plan does not draw.
 
-    `Module.to_empty` would part tied tensors. Nothing is changed where something cannot be reset.
+    `Module.to_empty` would part tied tensors. A layer without `reset_parameters` is left to the
+    `_init_weights` of a model around it, as Hugging Face has it. Nothing is changed where something cannot
+    be reset.
 
     Args:
         model: The module.
@@ -27,27 +29,67 @@ def materialize(model: nn.Module, device: str | torch.device, drawn: set[str]) -
     Raises:
         FaninError: A tensor is neither drawn nor reset by its layer.
     """
-    undrawn = _check(model, drawn)
+    left = _left(model, drawn)
+    resets = {path: _reset_of(path, model) for path in left}
+    _refuse([name for path, names in left.items() if not resets[path] for name in names])
+    old = _make(model, device)
+    for path, reset in resets.items():
+        layer = model.get_submodule(path)
+        _spoil(layer, left[path], path)
+        reset(layer)
+    spoilt = [name for path, names in left.items() for name in names if _is_spoilt(model, name)]
+    if spoilt:
+        for tensors, name, tensor in old:
+            tensors[name] = tensor
+        _refuse(spoilt)
+
+
+def _make(model: nn.Module, device: str | torch.device) -> list[tuple[dict[str, Any], str, Any]]:
+    """Give every tensor memory; return what was there, and where."""
     made: dict[int, Any] = {}
+    old: list[tuple[dict[str, Any], str, Any]] = []
     for layer in model.modules():
         for tensors in (layer._parameters, layer._buffers):
             for name, tensor in tensors.items():
                 if tensor is not None and tensor.is_meta:
+                    old.append((tensors, name, tensor))
                     tensors[name] = made.setdefault(id(tensor), _empty(tensor, device))
-    for layer in undrawn:
-        layer.reset_parameters()
+    return old
 
 
-def _check(model: nn.Module, drawn: set[str]) -> list[Any]:
-    """Return the layers with something that the plan does not draw, which they all can reset."""
-    left = {
+def _left(model: nn.Module, drawn: set[str]) -> dict[str, list[str]]:
+    """Return the names of what the plan does not draw, by the path of the layer."""
+    names = {
         path: [name for name in _own(path, layer) if name not in drawn]
         for path, layer in model.named_modules()
     }
-    layers = {path: model.get_submodule(path) for path, names in left.items() if names}
-    missing = [
-        name for path in layers for name in left[path] if not hasattr(layers[path], "reset_parameters")
-    ]
+    return {path: found for path, found in names.items() if found}
+
+
+def _reset_of(path: str, model: nn.Module) -> Any:
+    """Return what resets a layer, a function of it; None if nothing does."""
+    if hasattr(model.get_submodule(path), "reset_parameters"):
+        return lambda layer: layer.reset_parameters()
+    parts = path.split(".")
+    around = (model.get_submodule(".".join(parts[:n])) for n in range(len(parts), -1, -1))
+    return next((hook for outer in around if (hook := getattr(outer, "_init_weights", None))), None)
+
+
+def _spoil(layer: nn.Module, names: list[str], path: str) -> None:
+    """Fill tensors with nan, so that it shows which of them nobody gives a value."""
+    for name in names:
+        tensor = getattr(layer, name.removeprefix(f"{path}."), None)
+        if tensor is not None and tensor.is_floating_point():
+            tensor.detach().fill_(torch.nan)
+
+
+def _is_spoilt(model: nn.Module, name: str) -> bool:
+    path, _, own = name.rpartition(".")
+    tensor = getattr(model.get_submodule(path), own)
+    return tensor.is_floating_point() and bool(tensor.isnan().any())
+
+
+def _refuse(missing: list[str]) -> None:
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise FaninError(
@@ -55,7 +97,6 @@ def _check(model: nn.Module, drawn: set[str]) -> list[Any]:
             expected="a rule for each of them, or a layer with reset_parameters",
             fix="give them a rule in a Policy, or build the model on the CPU",
         )
-    return list(layers.values())
 
 
 def _own(path: str, layer: nn.Module) -> list[str]:
