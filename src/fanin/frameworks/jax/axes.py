@@ -23,9 +23,19 @@ def product(sizes: int | Sequence[int] | None, dimensions: int) -> int:
         >>> product((2, 3), 2), product(2, 2), product(None, 2)
         (6, 4, 1)
     """
+    return math.prod(along(sizes, dimensions))
+
+
+def along(sizes: int | Sequence[int] | None, dimensions: int) -> tuple[int, ...]:
+    """Return strides that may be given as one number, or not at all, one for each dimension.
+
+    Example:
+        >>> along((2, 3), 2), along(2, 2), along(None, 2)
+        ((2, 3), (2, 2), (1, 1))
+    """
     if sizes is None or isinstance(sizes, int):
-        return (sizes or 1) ** dimensions
-    return math.prod(sizes)
+        return (sizes or 1,) * dimensions
+    return tuple(sizes)
 
 
 def general(batch: int, inputs: int, outputs: int) -> Axes:

@@ -11,13 +11,14 @@ import jax
 import numpy as np
 
 from fanin.frameworks.jax.equinox.layers import layer_parameters, part_of
+from fanin.frameworks.jax.equinox.pairs import pairs_of_layers
 from fanin.frameworks.jax.equinox.wiring import inputs_of_layers
 from fanin.frameworks.jax.leaves import shape_of, typed, why_kept
 from fanin.frameworks.jax.making import PLAIN, Part
 from fanin.frameworks.jax.tree import children, named_leaves
 from fanin.frameworks.roles import Structure, headed
 from fanin.graph.inventory import Inventory, Kept
-from fanin.graph.parameter import Parameter
+from fanin.graph.parameter import Pairs, Parameter
 
 
 def inventory(model: Any) -> Inventory:
@@ -31,7 +32,7 @@ def inventory(model: Any) -> Inventory:
         >>> [(p.name, p.shape, p.kind) for p in found.parameters]
         [('weight', (5, 3), 'kernel'), ('bias', (5,), 'bias')]
     """
-    read = _Reader(Structure(list(_candidates(model, ""))), inputs_of_layers(model))
+    read = _Reader(Structure(list(_candidates(model, ""))), inputs_of_layers(model), pairs_of_layers(model))
     read.module(_Place(model, model, ""))
     ties = [Kept(name, shape_of(leaf), read.tie(leaf)) for name, leaf in read.tied]
     found = tuple(headed(read.parameters, ordered=True))
@@ -64,6 +65,7 @@ class _Reader:
 
     structure: Structure
     inputs: dict[str, str]
+    pairs: dict[str, Pairs]
     parameters: list[Parameter] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     tied: list[tuple[str, Any]] = field(default_factory=list)
@@ -103,6 +105,8 @@ class _Reader:
         if part.path in self.rescaled:
             known = Parameter(part.path, known.shape, layer="SpectralNorm")  # it has no scale of its own
         fed = replace(typed(known, part.node), inputs=self.inputs.get(owner.path, ""))
+        if fed.kind == "kernel":
+            fed = replace(fed, pairs=self.pairs.get(owner.path, Pairs()))
         self.parameters.append(self.structure.placed(fed, owner.path))
 
     def buffers(self, place: _Place) -> None:

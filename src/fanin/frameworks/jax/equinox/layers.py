@@ -7,7 +7,7 @@ from typing import Any
 
 import equinox as eqx
 
-from fanin.frameworks.jax.axes import product, taps
+from fanin.frameworks.jax.axes import along, product, taps
 from fanin.frameworks.jax.making import Described, Maker, Part, Shape
 from fanin.graph import roles
 from fanin.graph.parameter import Parameter
@@ -63,7 +63,7 @@ def _describe(layer: Any, make: Maker) -> Described:
 def _convolution(layer: Any, make: Maker) -> Described:
     own = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel_size)
     spatial = taps(layer.kernel_size)
-    more: dict[str, Any] = {"groups": layer.groups}
+    more: dict[str, Any] = {"groups": layer.groups, "strides": along(layer.stride, layer.num_spatial_dims)}
     if isinstance(layer, eqx.nn.ConvTranspose):
         # Its kernel is laid out as a plain convolution's, so that groups are packed into its outputs.
         more["stride"] = product(layer.stride, layer.num_spatial_dims)

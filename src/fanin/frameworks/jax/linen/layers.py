@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from fanin.frameworks.jax.axes import einsum, general, product, taps
+from fanin.frameworks.jax.axes import along, einsum, general, product, taps
 from fanin.frameworks.jax.making import Described, Maker, Part, Shape
 from fanin.graph.parameter import Parameter
 
@@ -81,11 +81,13 @@ def _convolution(layer: Any, kernel: Shape, make: Maker) -> Described:
     if layer.mask is not None:
         return  # how many terms a masked kernel sums is the mask's secret
     spatial = taps(layer.kernel_size)
+    strides = along(layer.strides, len(spatial))
     if isinstance(layer, nn.ConvTranspose):
         axes = (*spatial, "out", "in") if layer.transpose_kernel else (*spatial, "in", "out")
         stride = product(layer.strides, len(spatial))
-        yield from _with_bias(make, axes, kernel, stride=stride, transposed=True)
+        yield from _with_bias(make, axes, kernel, strides=strides, stride=stride, transposed=True)
     else:
         stride = product(layer.input_dilation, len(spatial))
         axes = (*spatial, "in", "out")
-        yield from _with_bias(make, axes, kernel, groups=layer.feature_group_count, stride=stride)
+        how = {"groups": layer.feature_group_count, "strides": strides, "stride": stride}
+        yield from _with_bias(make, axes, kernel, **how)

@@ -12,11 +12,12 @@ from fanin.frameworks.jax.flax.parts import part_of
 from fanin.frameworks.jax.leaves import shape_of, typed, why_kept
 from fanin.frameworks.jax.making import PLAIN, Part
 from fanin.frameworks.jax.nnx.layers import layer_parameters
+from fanin.frameworks.jax.nnx.pairs import pairs_of_layers
 from fanin.frameworks.jax.nnx.walk import below, is_node, parts
 from fanin.frameworks.jax.nnx.wiring import inputs_of_layers
 from fanin.frameworks.roles import Structure, headed
 from fanin.graph.inventory import Inventory, Kept
-from fanin.graph.parameter import Parameter
+from fanin.graph.parameter import Pairs, Parameter
 
 
 def inventory(model: nnx.Module) -> Inventory:
@@ -30,7 +31,9 @@ def inventory(model: nnx.Module) -> Inventory:
         >>> [(p.name, p.shape, p.kind) for p in found.parameters]
         [('bias', (5,), 'bias'), ('kernel', (3, 5), 'kernel')]
     """
-    read = _Reader(Structure(list(_candidates(model, "", ()))), inputs_of_layers(model))
+    read = _Reader(
+        Structure(list(_candidates(model, "", ()))), inputs_of_layers(model), pairs_of_layers(model)
+    )
     read.module(_Place(model, "", type(model).__name__))
     ordered = isinstance(model, nnx.Sequential)
     found = tuple(headed(read.parameters, ordered=ordered))
@@ -59,6 +62,7 @@ class _Reader:
 
     structure: Structure
     inputs: dict[str, str]
+    pairs: dict[str, Pairs]
     parameters: list[Parameter] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     owners: dict[int, str] = field(default_factory=dict)
@@ -90,6 +94,8 @@ class _Reader:
             return
         self.owners[id(variable)] = known.name
         fed = replace(typed(known, variable.get_value()), inputs=self.inputs.get(place.path, ""))
+        if fed.kind == "kernel":
+            fed = replace(fed, pairs=self.pairs.get(place.path, Pairs()))
         self.parameters.append(self.structure.placed(fed, place.path))
 
     def reason(self, variable: nnx.Variable) -> str:

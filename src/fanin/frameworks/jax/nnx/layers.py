@@ -7,7 +7,7 @@ from typing import Any
 
 from flax import nnx
 
-from fanin.frameworks.jax.axes import einsum, general, product, taps
+from fanin.frameworks.jax.axes import along, einsum, general, product, taps
 from fanin.frameworks.jax.making import Described, Maker, Part, Shape
 from fanin.graph.parameter import Parameter
 
@@ -60,15 +60,15 @@ def _convolution(layer: Any, make: Maker) -> Described:
     if layer.mask is not None:
         return  # how many terms a masked kernel sums is the mask's secret
     spatial, own = taps(layer.kernel_size), tuple(layer.kernel_shape)
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"strides": along(layer.strides, len(spatial))}
     if isinstance(layer, nnx.ConvTranspose):
         turned = layer.transpose_kernel
         axes = (*spatial, "out", "in") if turned else (*spatial, "in", "out")
-        more = {"stride": product(layer.strides, len(spatial)), "transposed": True}
+        more |= {"stride": product(layer.strides, len(spatial)), "transposed": True}
     else:
         axes = (*spatial, "in", "out")
         stride = product(layer.input_dilation, len(spatial))
-        more = {"groups": layer.feature_group_count, "stride": stride}
+        more |= {"groups": layer.feature_group_count, "stride": stride}
     kernel = make.kernel("kernel", axes, own, **more)
     yield "kernel", kernel
     yield "bias", make.bias(kernel, ("out",), (layer.out_features,))

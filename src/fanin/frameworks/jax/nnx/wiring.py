@@ -7,6 +7,7 @@ from typing import Any
 
 from flax import nnx
 
+from fanin.frameworks.jax.chains import step_of
 from fanin.frameworks.jax.nnx.layers import NORMS
 from fanin.frameworks.jax.nnx.walk import below, is_node, parts
 from fanin.frameworks.jax.recognize import activation_name
@@ -55,4 +56,5 @@ def _outputs(layer: Any, source: str) -> str:
     if isinstance(layer, nnx.Module):
         return type(layer).__name__ if type(layer).__module__.startswith("flax.") else ""
     name = activation_name(layer)
-    return source if name == "identity" else name
+    keeps = name == "identity" or step_of(layer, batches=True) == "flatten"
+    return source if keeps else name
