@@ -62,6 +62,8 @@ def known_by_name(parameter: Parameter) -> Parameter:
         return replace(parameter, kind="norm")
     if vector := next((role for role, name in _VECTORS.items() if name.fullmatch(last)), None):
         return replace(parameter, roles=(vector,))
+    if parameter.layer == "PReLU":
+        return replace(parameter, kind="slope")
     size = math.prod(parameter.shape)
     in_block = parameter.block is not None or parameter.layer == "LayerScale"
     if in_block and _SCALE.fullmatch(last) and size == max(parameter.shape, default=1):

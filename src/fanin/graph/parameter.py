@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple
 Axis = Literal["in", "out", "tap", "multiplier", "expert"]
 """An axis of a weight: input or output units, taps, a depthwise multiplier, or matrices side by side."""
 
-Kind = Literal["kernel", "recurrent", "bias", "embedding", "norm", "scale", "state", "unknown"]
-"""What a parameter does; "scale" multiplies a branch, "state" governs a state space."""
+Kind = Literal[
+    "kernel", "recurrent", "bias", "embedding", "norm", "scale", "slope", "state", "unknown"
+]  # fmt: skip
+"""What a parameter does; "scale" multiplies a branch, "slope" is an activation's, "state" a state space's."""
 
 
 class Pairs(NamedTuple):

@@ -53,7 +53,7 @@ def _drawn(rows: list[dict[str, Any]]) -> Group:
     table.add_column("shape", overflow="fold", max_width=12)
     for name in ("fan_in", "fan_out"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("drawn from", ratio=1)
+    table.add_column("drawn from", ratio=1, overflow="fold")
     table.add_column("sd", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
     marks: dict[str, str] = {}

@@ -6,6 +6,12 @@ from fanin.graph.parameter import Parameter
 from fanin.schemes.decision import Decision
 from fanin.schemes.distributions import Constant, PerGate
 
+_STAY = {
+    "norm": "norms stay as they are",
+    "scale": "multipliers of branches stay as they are",
+    "slope": "slopes of activations stay as they are",
+    "state": "state spaces stay as they are: state_space() draws them",
+}
 _FORGET = "the forget gate starts open (Jozefowicz et al. 2015)"
 
 
@@ -18,12 +24,8 @@ def default_decision(parameter: Parameter) -> Decision:
     """
     if parameter.kind == "bias":
         return _bias(parameter)
-    if parameter.kind == "norm":
-        return Decision(None, "norms stay as they are")
-    if parameter.kind == "scale":
-        return Decision(None, "multipliers of branches stay as they are")
-    if parameter.kind == "state":
-        return Decision(None, "state spaces stay as they are: state_space() draws them")
+    if parameter.kind in _STAY:
+        return Decision(None, _STAY[parameter.kind])
     if parameter.kind == "unknown":
         where = f" of {parameter.layer}" if parameter.layer else ""
         return Decision(None, f"unknown parameter{where}")

@@ -92,7 +92,7 @@ def test_norms_tables_and_unknown_layers():
     table = filled(lambda: nn.Embedding(10, 3, key=KEY))
     model = [nn.LayerNorm(4), nn.RMSNorm(4), nn.GroupNorm(2, 4), table, nn.PReLU()]
     kinds = [p.kind for p in inventory(model).parameters]
-    assert kinds == [*["norm"] * 6, "embedding", "unknown"]
+    assert kinds == [*["norm"] * 6, "embedding", "slope"]
     assert named(model, "3.weight").roles == ("embedding",)
     assert named(model, "4.negative_slope").layer == "PReLU"
 

@@ -135,7 +135,7 @@ def test_what_is_a_parameter_and_what_is_kept():
     assert kinds["table.embedding"] == "embedding"
     assert (kinds["adapter.lora_a"], kinds["adapter.lora_b"]) == ("kernel", "unknown")
     assert kinds["adapter.base_module.kernel"] == "kernel"
-    assert kinds["prelu.negative_slope"] == "unknown"
+    assert kinds["prelu.negative_slope"] == "slope"
     assert (kinds["weighted.layer_instance.kernel"], kinds["weighted.layer_instance.bias"]) == (
         "unknown",
         "bias",
