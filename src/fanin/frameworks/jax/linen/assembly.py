@@ -8,13 +8,14 @@ from dataclasses import replace
 from fanin.frameworks.jax.axes import stacked
 from fanin.frameworks.jax.leaves import shape_of
 from fanin.frameworks.jax.linen.calls import Calls
+from fanin.frameworks.jax.linen.pairs import pairs_of_layers
 from fanin.frameworks.jax.linen.values import leaves
 from fanin.frameworks.jax.linen.wiring import Wiring, wired
 from fanin.frameworks.jax.making import Shape
 from fanin.frameworks.names import named
 from fanin.frameworks.roles import Structure
 from fanin.graph import roles
-from fanin.graph.parameter import Parameter
+from fanin.graph.parameter import Pairs, Parameter
 
 
 def by_calls(calls: Calls) -> dict[str, Parameter]:
@@ -32,9 +33,12 @@ def by_calls(calls: Calls) -> dict[str, Parameter]:
     stacks = {_layer(name) for name, parameter in known.items() if len(shapes[name]) > len(parameter.shape)}
     scans = {path: length for path, length in wiring.scanned.items() if path in stacks}
     structure = Structure(list(_candidates(calls, scans)))
+    pairs = pairs_of_layers(calls.jaxpr, calls.known)
     found = {}
     for name, parameter in known.items():
         whole = replace(_whole(parameter, shapes[name]), blocks=scans.get(_layer(name), 0))
+        if whole.kind == "kernel" and whole.shape == parameter.shape:  # not a stack
+            whole = replace(whole, pairs=pairs.get(_layer(name), Pairs()))
         found[name] = _connected(structure.placed(whole, _layer(name), wired=True), wiring)
     return {parameter.name: parameter for parameter in named(list(found.values()))}
 
