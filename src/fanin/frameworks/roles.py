@@ -95,10 +95,8 @@ def streamed(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
         parameters: All of them, in the order in which they are used.
     """
     tables = {p.shape[-1] for p in parameters if p.kind == "embedding"}
-    inside = [place for place, p in enumerate(parameters) if p.block is not None]
-    norms = {
-        place: p.shape[-1:] for place, p in enumerate(parameters) if p.kind == "norm" and p.block is None
-    }
+    inside = [place for place, p in enumerate(parameters) if p.blocks]  # of scans, too
+    norms = {place: p.shape[-1:] for place, p in enumerate(parameters) if p.kind == "norm" and not p.blocks}
     for parameter in parameters:
         width = _width(parameter)
         around = [place for place, size in norms.items() if size == (width,)]

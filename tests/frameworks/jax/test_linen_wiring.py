@@ -8,7 +8,7 @@ import pytest
 from fanin.frameworks.jax.linen.inventory import inventory
 
 
-def traced(function, *shapes, **keywords):
+def traced(function, *shapes, dtype="float32", **keywords):
     """Return what a model with a function as its call consists of."""
 
     class Model(nn.Module):
@@ -16,7 +16,7 @@ def traced(function, *shapes, **keywords):
         def __call__(self, *inputs, **keywords):
             return function(*inputs, **keywords)
 
-    inputs = [jax.ShapeDtypeStruct(shape, "float32") for shape in shapes or [(2, 4, 8)]]
+    inputs = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes or [(2, 4, 8)]]
     found = inventory(Model(), inputs=inputs, keywords=keywords)
     return {p.name: p for p in found.parameters if p.kind in ("kernel", "recurrent", "norm")}
 
@@ -92,6 +92,51 @@ def test_the_last_kernel_of_a_residual_branch(kind):
     ends = [name for name, p in found.items() if "residual_out" in p.roles]
     assert ends == ["Residual_0.Dense_1.kernel", "Residual_1.Dense_1.kernel"]
     assert (found[ends[1]].block, found[ends[1]].blocks) == (1, 2)
+
+
+def test_branches_are_counted_and_their_layers_too():
+    found = traced(lambda x: nn.Sequential([Residual("projected"), Residual("norm inside")])(x))
+    kernels = {name: p for name, p in found.items() if p.kind == "kernel"}
+    assert {p.branches for p in kernels.values()} == {2}
+    shortcut = kernels.pop("Residual_0.shortcut.kernel")
+    assert (shortcut.branch, shortcut.roles) == (0, ("shortcut",))
+    assert {p.branch for p in kernels.values()} == {2}
+    ends = [name for name, p in found.items() if p.roles == ("residual_norm",)]
+    assert ends == ["Residual_0.LayerNorm_0.scale", "Residual_1.LayerNorm_0.scale"]
+
+
+def test_a_branch_outside_of_blocks_and_attention():
+    def call(x):
+        x = x + nn.MultiHeadDotProductAttention(2, name="attention")(nn.LayerNorm()(x))
+        return nn.Dense(8, name="last")(x)
+
+    found = traced(call)
+    assert found["attention.out.kernel"].roles == ("attention_out", "residual_out")
+    assert {found[f"attention.{name}.kernel"].branch for name in ("query", "value", "out")} == {2}
+    assert (found["last.kernel"].branch, found["last.kernel"].branches) == (0, 1)
+
+
+class PreNorm(nn.Module):
+    @nn.compact
+    def __call__(self, x, _=None):
+        return x + nn.Dense(8)(nn.gelu(nn.Dense(16)(nn.LayerNorm()(x)))), None
+
+
+def test_streams_that_start_as_vectors_of_a_table():
+    def looped(tokens):
+        x = nn.Embed(9, 8)(tokens)
+        for _ in range(3):
+            x, _ = PreNorm()(x)
+        return nn.Dense(9)(nn.LayerNorm()(x))
+
+    def scanned(tokens):
+        scan = nn.scan(PreNorm, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)
+        x, _ = scan()(nn.Embed(9, 8)(tokens), None)
+        return nn.Dense(9)(nn.LayerNorm()(x))
+
+    for call in (looped, scanned):
+        ends = [p for p in traced(call, (2, 5), dtype="int32").values() if "residual_out" in p.roles]
+        assert {(p.stream, p.branches, p.branch) for p in ends} == {("embedding", 3, 2)}
 
 
 @pytest.mark.parametrize("kind", ["parallel", "shifted"])

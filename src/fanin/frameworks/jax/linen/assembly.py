@@ -13,7 +13,7 @@ from fanin.frameworks.jax.linen.values import leaves
 from fanin.frameworks.jax.linen.wiring import Wiring, wired
 from fanin.frameworks.jax.making import Shape
 from fanin.frameworks.names import named
-from fanin.frameworks.roles import Structure
+from fanin.frameworks.roles import Structure, streamed
 from fanin.graph import roles
 from fanin.graph.parameter import Pairs, Parameter
 
@@ -33,14 +33,15 @@ def by_calls(calls: Calls) -> dict[str, Parameter]:
     stacks = {_layer(name) for name, parameter in known.items() if len(shapes[name]) > len(parameter.shape)}
     scans = {path: length for path, length in wiring.scanned.items() if path in stacks}
     structure = Structure(list(_candidates(calls, scans)))
-    pairs = pairs_of_layers(calls.jaxpr, calls.known)
+    pairs, places = pairs_of_layers(calls.jaxpr, calls.known), _Places(wiring)
     found = {}
     for name, parameter in known.items():
         whole = replace(_whole(parameter, shapes[name]), blocks=scans.get(_layer(name), 0))
         if whole.kind == "kernel" and whole.shape == parameter.shape:  # not a stack
             whole = replace(whole, pairs=pairs.get(_layer(name), Pairs()))
-        found[name] = _connected(structure.placed(whole, _layer(name), wired=True), wiring)
-    return {parameter.name: parameter for parameter in named(list(found.values()))}
+        found[name] = places.connected(structure.placed(whole, _layer(name), wired=True))
+    told = streamed(list(named(list(found.values()))))
+    return {parameter.name: parameter for parameter in told}
 
 
 def _layer(name: str) -> str:
@@ -63,14 +64,32 @@ def _whole(parameter: Parameter, shape: Shape) -> Parameter:
     return replace(parameter, shape=shape, axes=axes, kernel=kernel)
 
 
-def _connected(parameter: Parameter, wiring: Wiring) -> Parameter:
-    """Return a parameter with what its layer is fed by and added to."""
-    path, found = _layer(parameter.name), parameter.roles
-    if parameter.kind == "kernel" and parameter.blocks and path in wiring.residual:
-        found = (*found, roles.residual_out)
-    if not parameter.blocks and not found and path in wiring.heads:
-        found = {"kernel": (roles.head,), "bias": (roles.head_bias,)}.get(parameter.kind, ())
-    return replace(parameter, inputs=wiring.inputs.get(path, ""), roles=found)
+class _Places:
+    """What the wiring of a model tells of the layers in it."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        found = {branch.last: (branch, count) for branch, count in wiring.branches}
+        self._count = sum(count for _, count in found.values())
+        self._norms = {branch.norm for branch, _ in found.values()}
+        self._roles = {path: roles.shortcut for branch, _ in found.values() for path in branch.shortcut}
+        self._roles |= dict.fromkeys(found, roles.residual_out)
+        # What is in several is of the smallest.
+        largest_first = sorted((branch for branch, _ in found.values()), key=lambda b: -len(b.inside))
+        self._depths = {path: branch.depth for branch in largest_first for path in branch.inside}
+
+    def connected(self, parameter: Parameter) -> Parameter:
+        """Return a parameter with what its layer is fed by, the branch that it is in, and what it ends."""
+        path, found = _layer(parameter.name), parameter.roles
+        told = {"inputs": self._wiring.inputs.get(path, ""), "branches": self._count}
+        if parameter.kind == "kernel":
+            told["branch"] = self._depths.get(path, 0)
+            found = (*found, *((self._roles[path],) if path in self._roles else ()))
+        elif parameter.kind == "norm" and path in self._norms and parameter.name.endswith("scale"):
+            found = (*found, roles.residual_norm)
+        if not parameter.blocks and not found and path in self._wiring.heads:
+            found = {"kernel": (roles.head,), "bias": (roles.head_bias,)}.get(parameter.kind, ())
+        return replace(parameter, **told, roles=tuple(dict.fromkeys(found)))
 
 
 def _candidates(calls: Calls, scans: Mapping[str, int]) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanin.frameworks.jax.linen.program import Level, calls_inside, is_constant
+from fanin.frameworks.jax.linen.program import Level, calls_inside
+from fanin.frameworks.jax.linen.residual import Branch, Branches
 from fanin.frameworks.jax.linen.tags import tag_of
 
 
@@ -16,13 +17,13 @@ class Wiring:
 
     Args:
         inputs: What feeds each layer, by path: an activation, "norm", "data", "sum", a layer.
-        residual: Layers whose outputs are added to the stream that their branch came from.
+        branches: Residual branches, each with how many there are of it, as a scan repeats what is in it.
         scanned: Length of the scan that a layer is called in.
         heads: Layers whose outputs are the model's.
     """
 
     inputs: dict[str, str] = field(default_factory=dict)
-    residual: set[str] = field(default_factory=set)
+    branches: list[tuple[Branch, int]] = field(default_factory=list)
     scanned: dict[str, int] = field(default_factory=dict)
     heads: set[str] = field(default_factory=set)
 
@@ -45,6 +46,7 @@ def wired(jaxpr: Any, data: range, outputs: int) -> Wiring:
 
 
 def _read(here: Reading, wiring: Wiring, length: int) -> None:
+    branches = Branches(here.level)
     for equation in here.level.equations:
         if tag := tag_of(equation, "in"):
             source = here.source(equation.invars[0])
@@ -53,7 +55,7 @@ def _read(here: Reading, wiring: Wiring, length: int) -> None:
             if length:
                 wiring.scanned[tag.path] = length
         elif equation.primitive.name in ("add", "add_any"):
-            wiring.residual |= set(here.branches(equation))
+            wiring.branches += ((branch, max(length, 1)) for branch in branches.ended_by(equation))
         for inner, known in calls_inside(equation):
             below = here.inside(equation, inner) if known else Reading(inner, lambda place: "")
             _read(below, wiring, length or equation.params.get("length", 0))
@@ -69,8 +71,6 @@ class Reading:
 
     def __init__(self, level: Level, given: Callable[[int], str]) -> None:
         self.level, self._given = level, given
-        tagged = ((tag_of(equation, "in"), equation) for equation in level.equations)
-        self._inputs = {tag.path: equation.invars[0] for tag, equation in tagged if tag}
 
     def inside(self, equation: Any, inner: Level) -> Reading:
         """Return a reading of a level that an equation calls with its own inputs."""
@@ -119,46 +119,4 @@ class Reading:
             if tag or not self.level.passes(equation):
                 return tag.path if tag and tag.kernel else ""
             value = equation.invars[0]
-        return ""
-
-    def branches(self, equation: Any) -> Iterator[str]:
-        """Yield the layers that end a residual branch in a sum.
-
-        A branch is added to the stream that it came from: the other side of the sum, or the input of the
-        projection that made it, is an ancestor of the inputs of the branch's last layer.
-        """
-        one, other = equation.invars
-        for branch, stream in ((one, other), (other, one)):
-            last, begin = self._last(branch), self._last(stream)
-            if is_constant(branch) or is_constant(stream) or not last:
-                continue
-            end = self._inputs[last]
-            identity = self.level.depends(end, self._unmoved(stream))
-            projected = begin and self._strictly(end, self._inputs[begin])
-            if identity or projected:
-                yield last
-
-    def _strictly(self, end: Any, start: Any) -> bool:
-        end, start = self._unmoved(end), self._unmoved(start)
-        return end is not start and self.level.depends(end, start)
-
-    def _unmoved(self, value: Any) -> Any:
-        """Return where a value was made, before it was moved or marked."""
-        while (equation := self.level.made_by(value)) is not None:
-            if not (tag_of(equation, "in") or self.level.passes(equation)):
-                break
-            value = equation.invars[0]
-        return value
-
-    def _last(self, value: Any) -> str:
-        """Return the layer with a kernel that a value comes from, through norms, dropout and scaling."""
-        while (equation := self.level.made_by(value)) is not None:
-            if tag := tag_of(equation, "out"):
-                if tag.kernel or tag.made != "norm":
-                    return tag.path if tag.kernel and tag.path in self._inputs else ""
-                value = self._inputs.get(tag.path)
-            elif tag_of(equation, "in") or self.level.passes(equation):
-                value = equation.invars[0]
-            else:
-                value = self.level.only(equation)
         return ""
