@@ -62,6 +62,7 @@ class Parameter:
         padding: Row of an embedding that stays zero.
         complex: Whether its values are complex numbers.
         strides: Of a convolution, along its taps' axes; empty where nobody knows.
+        pads: Of a convolution, zeros before the first value along its taps' axes; empty where nobody knows.
         pairs: Which of its inputs and outputs can be paired.
         stream: For what ends a residual branch, what the stream that it adds to starts as: "embedding" where
             it is vectors of tables, normalized only inside of branches; empty where nobody knows.
@@ -88,6 +89,7 @@ class Parameter:
     padding: int | None = None
     complex: bool = False
     strides: tuple[int, ...] = ()
+    pads: tuple[int, ...] = ()
     pairs: Pairs = _UNPAIRED
     stream: str = ""
 

@@ -25,6 +25,7 @@ class Matrices:
         packed_inputs: Whether it is the inputs' axis that packs them (grouped transposed convolutions).
         strides: Along the taps' axes; empty where nobody knows.
         transposed: Whether it is a transposed convolution's.
+        pads: Zeros before the first value along the taps' axes; empty where nobody knows.
     """
 
     order: tuple[int, ...]
@@ -36,6 +37,7 @@ class Matrices:
     packed_inputs: bool
     strides: tuple[int, ...] = ()
     transposed: bool = False
+    pads: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -49,12 +51,14 @@ class Matrices:
 
     @property
     def tile(self) -> list[int]:
-        """The flat places of the taps in the middle, along each axis as many as the stride.
+        """The places of as many taps along each axis as its stride, behind the padding or in the middle.
 
         What they reach are patches that tile the image: none is left out, and none overlap.
         """
         strides = self.strides or (1,) * len(self.taps)
-        sides = [range(max(n - s + 1, 0) // 2, n)[:s] for n, s in zip(self.taps, strides, strict=True)]
+        middle = tuple(max(n - s + 1, 0) // 2 for n, s in zip(self.taps, strides, strict=True))
+        starts = self.pads or middle
+        sides = [range(at, n)[:s] for at, n, s in zip(starts, self.taps, strides, strict=True)]
         places = np.stack(np.meshgrid(*sides, indexing="ij")).reshape(len(sides), -1)
         return np.ravel_multi_index(tuple(places), self.taps).tolist() if self.taps else [0]
 
@@ -109,6 +113,7 @@ def matrices(parameter: Parameter) -> Matrices:
         taps=tuple(parameter.shape[axis] for axis in taps),
         packed_inputs=packed_inputs,
         strides=parameter.strides,
+        pads=parameter.pads,
         transposed=parameter.transposed,
     )
 

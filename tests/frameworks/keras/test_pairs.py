@@ -173,3 +173,12 @@ def test_pytorch_behaves_alike():
         expected = float((theirs(torch.from_numpy(x)) ** 2).mean())
     found = float((np.asarray(ours(x.transpose(0, 2, 3, 1))) ** 2).mean())
     assert found == pytest.approx(expected, rel=0.1)
+
+
+def test_deep_convolutions_lose_nothing_at_borders():
+    deep = [layers.Conv2D(16, 3, padding="same", activation="relu") for _ in range(17)]
+    model = sequence((8, 8, 3), *deep, layers.Conv2D(64, 3, 2, padding="same"))
+    fanin.initialize(model, "auto", seed=1)
+    x = np.random.default_rng(0).standard_normal((8, 8, 8, 3)).astype("float32")
+    first = np.asarray(ops.conv(x, model.layers[0].kernel, padding="same"))
+    assert float((np.asarray(model(x)) ** 2).mean()) == pytest.approx(float((first**2).mean()), rel=1e-4)

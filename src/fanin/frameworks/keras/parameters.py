@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from fanin.frameworks.keras.build import canonical_paths
+from fanin.frameworks.padding import same_pads
 from fanin.graph.parameter import Axis, Parameter
 
 layers = keras.layers
@@ -99,11 +100,14 @@ def _kernel(layer: Any) -> Parameter | None:
         return replace(base, axes=axes, roles=found, heads=heads)
     if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
         return replace(base, axes=_conv_axes(taps, "in", "multiplier"))
+    how: dict[str, Any]
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
         how = {"strides": tuple(layer.strides), "stride": math.prod(layer.strides), "transposed": True}
         return replace(base, axes=_conv_axes(taps, "out", "in"), **how)
     if isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D):
         how = {"groups": layer.groups, "strides": tuple(layer.strides)}
+        if layer.padding == "same":
+            how["pads"] = same_pads(layer.kernel_size, layer.strides)
         return replace(base, axes=_conv_axes(taps, "in", "out"), **how)
     return base if type(layer).__module__.startswith("keras.") else replace(base, kind="unknown")
 

@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from fanin.frameworks.jax.axes import along, einsum, general, product, taps
 from fanin.frameworks.jax.making import Described, Maker, Part, Shape
+from fanin.frameworks.padding import same_pads
 from fanin.graph.parameter import Parameter
 
 NORMS = (nn.LayerNorm, nn.RMSNorm, nn.BatchNorm, nn.GroupNorm, nn.InstanceNorm)
@@ -89,5 +90,7 @@ def _convolution(layer: Any, kernel: Shape, make: Maker) -> Described:
     else:
         stride = product(layer.input_dilation, len(spatial))
         axes = (*spatial, "in", "out")
-        how = {"groups": layer.feature_group_count, "strides": strides, "stride": stride}
+        how: dict[str, Any] = {"groups": layer.feature_group_count, "strides": strides, "stride": stride}
+        if layer.padding == "SAME":
+            how["pads"] = same_pads(kernel[: len(spatial)], strides)
         yield from _with_bias(make, axes, kernel, **how)

@@ -9,6 +9,7 @@ from flax import nnx
 
 from fanin.frameworks.jax.axes import along, einsum, general, product, taps
 from fanin.frameworks.jax.making import Described, Maker, Part, Shape
+from fanin.frameworks.padding import same_pads
 from fanin.graph.parameter import Parameter
 
 NORMS = (nnx.LayerNorm, nnx.RMSNorm, nnx.BatchNorm, nnx.GroupNorm, nnx.InstanceNorm)
@@ -68,6 +69,8 @@ def _convolution(layer: Any, make: Maker) -> Described:
     else:
         axes = (*spatial, "in", "out")
         stride = product(layer.input_dilation, len(spatial))
+        if layer.padding == "SAME":
+            more["pads"] = same_pads(layer.kernel_size, more["strides"])
         more |= {"groups": layer.feature_group_count, "stride": stride}
     kernel = make.kernel("kernel", axes, own, **more)
     yield "kernel", kernel
