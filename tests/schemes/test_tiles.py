@@ -6,7 +6,9 @@ import torch
 from torch import nn
 
 import fanin
+from fanin.graph.parameter import Parameter
 from fanin.schemes.distributions import TiledOrthogonal
+from fanin.schemes.matrices import matrices
 from fanin.schemes.moments import second_moment
 
 LAYERS = {
@@ -36,3 +38,11 @@ def test_the_second_moment(name):
     assert np.mean(w**2) == pytest.approx(
         second_moment(TiledOrthogonal(1.5), plan["weight"].parameter), rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("pads", "places"), [((), [4, 5, 7, 8]), ((0, 0), [0, 1, 3, 4]), ((1, 0), [3, 4, 6, 7])]
+)
+def test_tiles_begin_behind_the_padding_where_it_is_known(pads, places):
+    kernel = Parameter("conv", (3, 3, 4, 8), "kernel", ("tap", "tap", "in", "out"), strides=(2, 2), pads=pads)
+    assert matrices(kernel).tile == places
