@@ -121,3 +121,43 @@ def test_bad_plans():
 def test_rules_that_reach_nothing_are_noted():
     plan = make_plan(Inventory((KERNEL,)), Policy({"hed": "zeros"}))
     assert plan.notes == ("The rule for 'hed' reaches no parameter.",)
+
+
+class TestIntendedZeros:
+    """Kernels that are all 0, beside others that are not, were made so: zero heads, LoRA's B, adaLN-zero."""
+
+    def model(self):
+        torch = pytest.importorskip("torch")
+        model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+        torch.nn.init.zeros_(model[1].weight)
+        return model
+
+    def test_they_stay_and_the_plan_says_so(self):
+        model = self.model()
+        kept = {kept.name: kept.reason for kept in fanin.plan(model, "he_normal").untouched}
+        assert kept["1.weight"].startswith("all 0 on purpose")
+        assert not fanin.initialize(model, "he_normal")[1].weight.any()
+
+    @pytest.mark.parametrize("selector", ["1.weight", "head", "Linear"])
+    def test_a_rule_that_means_them_draws_them(self, selector):
+        assert fanin.initialize(self.model(), Policy({selector: "he_normal"}))[1].weight.any()
+
+    def test_a_model_of_zeros_is_drawn_anew(self):
+        model = fanin.initialize(self.model(), "zeros")
+        fanin.initialize(model, Policy({"1.weight": "zeros"}, default="zeros"))
+        assert fanin.initialize(model, "he_normal")[1].weight.any()
+
+    def test_they_stay_in_keras_and_flax_too(self):
+        import keras
+        from flax import nnx
+
+        dense = keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(2, kernel_initializer="zeros")]
+        )
+        linear = nnx.Sequential(
+            nnx.Linear(3, 4, rngs=nnx.Rngs(0)),
+            nnx.Linear(4, 2, kernel_init=nnx.initializers.zeros, rngs=nnx.Rngs(0)),
+        )
+        for model in (dense, linear):
+            kept = [kept.name for kept in fanin.plan(model, "he_normal").untouched if "all 0" in kept.reason]
+            assert len(kept) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Axis = Literal["in", "out", "tap", "multiplier", "expert"]
@@ -61,6 +61,7 @@ class Parameter:
         heads: Attention heads that its kernel serves; 0 where nobody knows.
         padding: Row of an embedding that stays zero.
         complex: Whether its values are complex numbers.
+        zero: Whether all of its values are 0 now.
         strides: Of a convolution, along its taps' axes; empty where nobody knows.
         pads: Of a convolution, zeros before the first value along its taps' axes; empty where nobody knows.
         pairs: Which of its inputs and outputs can be paired.
@@ -88,6 +89,7 @@ class Parameter:
     heads: int = 0
     padding: int | None = None
     complex: bool = False
+    zero: bool = field(default=False, compare=False)
     strides: tuple[int, ...] = ()
     pads: tuple[int, ...] = ()
     pairs: Pairs = _UNPAIRED

@@ -202,7 +202,7 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
         )
     policy = as_policy(scheme)
     rows, untouched = [], []
-    for parameter in _counted(inventory.parameters):
+    for parameter in _counted(_unintended(inventory.parameters)):
         decision = policy.decide(parameter)
         if decision.distribution is None:
             untouched.append(Kept(parameter.name, parameter.shape, decision.reason))
@@ -220,6 +220,13 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
             fix="name them in a Policy, or leave strict out to keep them as they are",
         )
     return InitPlan(tuple(rows), (*untouched, *inventory.kept), policy.label, inventory.source, tuple(notes))
+
+
+def _unintended(parameters: Sequence[Parameter]) -> Sequence[Parameter]:
+    """Return the parameters; where all kernels are 0, none of them is so on purpose."""
+    if all(parameter.zero for parameter in parameters if parameter.kind == "kernel"):
+        return [replace(parameter, zero=False) for parameter in parameters]
+    return parameters
 
 
 def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:

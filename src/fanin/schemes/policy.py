@@ -17,6 +17,9 @@ from fanin.schemes.scheme import Scheme, as_decision
 Selector = str | Callable[[Parameter], bool]
 """A role, a kind, a layer type, a pattern of names such as "*.norm*", or a test of a parameter."""
 
+_DRAWN = ("kernel", "recurrent", "embedding")
+_INTENDED = Decision(None, "all 0 on purpose, as it seems: a rule for it in a Policy draws it")
+
 
 class Policy:
     """Rules by role, kind, layer type and name pattern; the first that matches decides.
@@ -55,6 +58,8 @@ class Policy:
             if matches(selector, parameter):
                 found = choice.decide(parameter, meant=True)
                 return found or default_decision(parameter)
+        if parameter.zero and parameter.kind in _DRAWN:
+            return _INTENDED
         return self._default.decide(parameter) or default_decision(parameter)
 
     def unmet(self, parameters: tuple[Parameter, ...]) -> list[str]:

@@ -34,8 +34,18 @@ def why_kept(leaf: Any) -> str:
 
 
 def typed(parameter: Parameter, leaf: Any) -> Parameter:
-    """Return a parameter that knows whether its values are complex numbers."""
-    return replace(parameter, complex=True) if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else parameter
+    """Return a parameter that knows whether its values are complex numbers, and whether all are 0."""
+    is_complex = bool(jnp.issubdtype(leaf.dtype, jnp.complexfloating))
+    return replace(parameter, complex=is_complex, zero=_is_zero(leaf))
+
+
+def _is_zero(leaf: Any) -> bool:
+    """Return whether an array is known to be all 0; of descriptions and traced values nobody knows."""
+    if isinstance(leaf, Tracer) or not isinstance(leaf, jax.Array | np.ndarray) or not leaf.size:
+        return False
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        return False
+    return not bool(leaf[(0,) * leaf.ndim]) and not bool((leaf != 0).any())
 
 
 def shape_of(leaf: Any) -> tuple[int, ...]:

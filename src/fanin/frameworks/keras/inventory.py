@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -34,10 +35,15 @@ def inventory(model: keras.Model) -> Inventory:
         if reason:
             kept.append(Kept(parameter.name, parameter.shape, reason))
         else:
-            found.append(places.placed(parameter, variable))
+            found.append(replace(places.placed(parameter, variable), zero=_is_zero(variable)))
     # Where the calls are not known, the order in which layers were made tells the head.
     told = streamed(list(headed(found, ordered=not places.known)))
     return Inventory(tuple(told), tuple(kept), f"{model.name} (keras)")
+
+
+def _is_zero(variable: Any) -> bool:
+    values: Any = keras.ops.convert_to_tensor(variable)
+    return bool(values.shape) and not bool(keras.ops.any(keras.ops.not_equal(values, 0)))
 
 
 def _why_kept(variable: Any) -> str:

@@ -57,8 +57,8 @@ def inventory(model: nn.Module) -> Inventory:
                 continue
             own_kind = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
             placed = structure.placed(own_kind, path)
-            is_complex = tensor.dtype.is_complex
-            parameters.append(replace(wires.told(placed, path), complex=is_complex))
+            now = {"complex": tensor.dtype.is_complex, "zero": is_zero(tensor)}
+            parameters.append(replace(wires.told(placed, path), **now))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
     found = tuple(streamed(list(headed(parameters, ordered=True))))
     return Inventory(found, tuple(kept), f"{type(model).__name__} (torch)")
@@ -91,6 +91,21 @@ class _Wires:
         if parameter.kind == "norm" and path in self._norms and parameter.name.endswith("weight"):
             return replace(found, roles=(*parameter.roles, roles.residual_norm))
         return found
+
+
+def is_zero(tensor: Any) -> bool:
+    """Return whether a tensor is known to be all 0; of shards and what has no values nobody knows.
+
+    Example:
+        >>> is_zero(torch.zeros(3)), is_zero(torch.ones(3)), is_zero(torch.zeros(3, device="meta"))
+        (True, False, False)
+    """
+    plain = type(tensor) in (torch.Tensor, nn.Parameter)
+    if not plain or tensor.is_meta or not tensor.numel():
+        return False
+    values = tensor.detach()
+    first = values[(0,) * values.ndim]  # nearly always tells, and spares reading all of them
+    return not bool(first) and not bool(values.any())
 
 
 def uncompiled(model: Any) -> nn.Module:
