@@ -233,7 +233,9 @@ def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
     """Yield the parameters; each is told how many blocks and branches there are, as some schemes ask."""
     deepest = max(parameter.blocks for parameter in parameters)
     branches = sum("residual_out" in parameter.roles for parameter in parameters)
-    yield from (replace(p, blocks=p.blocks or deepest, branches=branches) for p in parameters)
+    for p in parameters:
+        told = p.blocks == deepest and p.branches == branches
+        yield p if told else replace(p, blocks=p.blocks or deepest, branches=branches)
 
 
 def _checked(row: Row) -> Row:

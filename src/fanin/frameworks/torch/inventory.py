@@ -58,7 +58,7 @@ def inventory(model: nn.Module) -> Inventory:
             own_kind = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
             placed = structure.placed(own_kind, path)
             now = {"complex": tensor.dtype.is_complex, "zero": is_zero(tensor)}
-            parameters.append(replace(wires.told(placed, path), **now))
+            parameters.append(replace(placed, **wires.facts(placed, path), **now))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
     found = tuple(streamed(list(headed(parameters, ordered=True))))
     return Inventory(found, tuple(kept), f"{type(model).__name__} (torch)")
@@ -77,20 +77,19 @@ class _Wires:
         self._roles |= {branch.layers[-1]: roles.residual_out for branch in branches}
         self._depths = {path: branch.depth for branch in branches for path in branch.layers}
 
-    def told(self, parameter: Parameter, path: str) -> Parameter:
-        """Return a parameter of the layer at a path with its inputs, pairs and place in a branch."""
-        found = replace(parameter, inputs=parameter.inputs or self._inputs.get(path, ""))
+    def facts(self, parameter: Parameter, path: str) -> dict[str, Any]:
+        """Return inputs, pairs and place in a branch of a parameter of the layer at a path, as its fields."""
+        inputs = parameter.inputs or self._inputs.get(path, "")
         if parameter.kind == "kernel":
             told = (self._roles[path],) if path in self._roles else ()
-            return replace(
-                found,
-                pairs=self._pairs.get(path, Pairs()),
-                branch=self._depths.get(path, 0),
-                roles=tuple(dict.fromkeys((*found.roles, *told))),
-            )
-        if parameter.kind == "norm" and path in self._norms and parameter.name.endswith("weight"):
-            return replace(found, roles=(*parameter.roles, roles.residual_norm))
-        return found
+            return {
+                "inputs": inputs,
+                "pairs": self._pairs.get(path, Pairs()),
+                "branch": self._depths.get(path, 0),
+                "roles": tuple(dict.fromkeys((*parameter.roles, *told))),
+            }
+        ends = parameter.kind == "norm" and path in self._norms and parameter.name.endswith("weight")
+        return {"inputs": inputs, "roles": (*parameter.roles, *((roles.residual_norm,) if ends else ()))}
 
 
 def is_zero(tensor: Any) -> bool:
