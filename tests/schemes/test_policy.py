@@ -1,10 +1,22 @@
+from dataclasses import replace
+
 import pytest
 
 import fanin
 from fanin.errors import FaninError
 from fanin.graph.inventory import Inventory, Kept
 from fanin.graph.parameter import Parameter
-from fanin.schemes.distributions import Constant, Normal, Orthogonal, PerGate
+from fanin.schemes.distributions import (
+    ICNR,
+    Chrono,
+    Constant,
+    Factor,
+    Normal,
+    Orthogonal,
+    PerGate,
+    Uniform,
+    Values,
+)
 from fanin.schemes.plan import InitPlan, make_plan
 from fanin.schemes.policy import Policy
 from fanin.schemes.scheme import Scheme
@@ -161,3 +173,35 @@ class TestIntendedZeros:
         for model in (dense, linear):
             kept = [kept.name for kept in fanin.plan(model, "he_normal").untouched if "all 0" in kept.reason]
             assert len(kept) == 1
+
+
+class TestWhatDoesNotFit:
+    """Refused when a plan is made, edited or read, so that no model is filled by half."""
+
+    CONV = Parameter("conv", (6, 4, 3, 3), "kernel", ("out", "in", "tap", "tap"))
+
+    @pytest.mark.parametrize(
+        ("parameter", "distribution", "words"),
+        [
+            (CONV, ICNR(Normal(0.0, 1.0), 4), "which are no 4 copies"),
+            (CONV, Values((1.0, 2.0)), "2 values do not fit conv"),
+            (CONV, Chrono(10.0), "no forget or update gate"),
+            (CONV, PerGate((Normal(0.0, 1.0),) * 4), "does not split into 4 gates"),
+            (KERNEL, Factor(True, "query_key", "attn", 3, 0.7, 0.7), "do not fit block"),
+            (KERNEL, PerGate((Normal(0.0, 1.0), Chrono(10.0))), "no forget or update gate"),
+            (OTHER, Orthogonal(), "is no matrix that fanin knows"),
+            (replace(KERNEL, complex=True), Uniform(0.0, 1.0), "is for real numbers"),
+        ],
+    )
+    def test_by_its_message(self, parameter, distribution, words):
+        with pytest.raises(FaninError, match=words):
+            make_plan(Inventory((parameter,)), distribution)
+
+    def test_also_where_a_plan_is_edited_or_read(self):
+        plan = make_plan(Inventory((self.CONV,)), "he_normal")
+        with pytest.raises(FaninError, match="2 values do not fit"):
+            plan.replace("conv", Values((1.0, 2.0)))
+        record = plan.to_dict()
+        record["rows"][0]["distribution"] = {"kind": "Values", "values": [1.0, 2.0]}
+        with pytest.raises(FaninError, match="2 values do not fit"):
+            InitPlan.from_dict(record)

@@ -114,10 +114,6 @@ def _(distribution: Sparse, values: np.ndarray, inside: Matrices, keys: Keys) ->
 
 @_put.register
 def _(distribution: Factor, values: np.ndarray, inside: Matrices, keys: Keys) -> None:
-    if inside.count > 1 or np.iscomplexobj(values):
-        raise FaninError(
-            f"{distribution!r} is for one real matrix.", expected="a projection of self-attention"
-        )
     for each, key in zip(values, keys, strict=True):
         matrix = each.reshape(inside.outputs, -1)
         _put_factor(distribution, matrix.T if distribution.shared_in else matrix, key)
@@ -126,12 +122,6 @@ def _(distribution: Factor, values: np.ndarray, inside: Matrices, keys: Keys) ->
 def _put_factor(factor: Factor, shared: np.ndarray, key: int) -> None:
     """Write one factor of each head's product into an array of (heads' columns, width)."""
     rank, width = len(shared) // factor.heads, shared.shape[1]
-    if rank > width or rank * factor.heads != len(shared):
-        raise FaninError(
-            f"{factor.heads} heads and a width of {width} do not fit a projection to {len(shared)}.",
-            expected="self-attention of one width",
-            fix='the right number of heads: "mimetic(heads=12)"',
-        )
     for head in range(factor.heads):
         pair = _factors(key_of(key, factor.product), head, width, factor.alpha, factor.beta)
         shared[head * rank : (head + 1) * rank] = pair[0 if factor.first else 1][:rank]

@@ -55,6 +55,22 @@ def from_pairs(distribution: Distribution, pairs: np.ndarray) -> Any:
     if isinstance(distribution, TruncatedNormal):
         exponential = -np.log1p(math.expm1(-(distribution.high**2)) * share)
         return distribution.mean + distribution.sd * np.sqrt(exponential) * turn
-    if isinstance(distribution, Uniform) and distribution.low == -distribution.high:
-        return distribution.high * np.sqrt(share) * turn
-    raise FaninError(f"{distribution!r} is for real numbers.", expected="a normal, or a uniform one around 0")
+    check_complex(distribution)
+    assert_type: Any = distribution  # a uniform one is what is left
+    return assert_type.high * np.sqrt(share) * turn
+
+
+def check_complex(distribution: Distribution) -> None:
+    """Refuse a distribution of single values that has no complex counterpart.
+
+    Raises:
+        FaninError: It is not a normal, nor a uniform one around 0.
+
+    Example:
+        >>> check_complex(Uniform(-1.0, 1.0))
+    """
+    centered = isinstance(distribution, Uniform) and distribution.low == -distribution.high
+    if not (centered or isinstance(distribution, Constant | Normal | TruncatedNormal)):
+        raise FaninError(
+            f"{distribution!r} is for real numbers.", expected="a normal, or a uniform one around 0"
+        )

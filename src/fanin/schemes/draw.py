@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 from fanin.random.philox import key_of
 from fanin.schemes.assemble import assemble
@@ -22,6 +20,7 @@ from fanin.schemes.distributions import (
     Values,
 )
 from fanin.schemes.elementwise import fill, fill_rows, is_elementwise
+from fanin.schemes.fitting import check_fits, copy_of, gate_of, gates_axis
 from fanin.schemes.pairs import halved, mirrored
 
 __all__ = ["draw", "draw_many", "fill", "is_elementwise", "stream_of"]
@@ -73,6 +72,8 @@ def draw_many(distributions: Sequence[Distribution], parameter: Parameter, keys:
         >>> one.shape, bool((one[1] == draw(Normal(0.0, 1.0), kernel, keys[1])).all())
         ((2, 4, 6), True)
     """
+    for distribution in distributions:
+        check_fits(distribution, parameter)
     alone = [distribution for distribution in distributions if is_elementwise(distribution)]
     drawn = {distribution: _empty(parameter, keys) for distribution in alone}
     fill_rows({each: values.reshape(len(keys), -1) for each, values in drawn.items()}, keys)
@@ -112,17 +113,17 @@ def _made(distribution: Distribution, parameter: Parameter, keys: Keys) -> np.nd
     if isinstance(distribution, Chrono):
         return _chrono(distribution, parameter, keys)
     if isinstance(distribution, Values):
-        return _along_rows(distribution, parameter, keys)
+        values = _empty(parameter, keys)
+        values[...] = distribution.values
+        return values
     return assemble(distribution, parameter, keys)
 
 
 def _by_gate(distribution: PerGate, parameter: Parameter, keys: Keys) -> np.ndarray:
-    """Return a parameter whose gates, packed into the "out" axis, are drawn from other distributions."""
-    axis = parameter.axes.index("out") if parameter.axes else len(parameter.shape) - 1
-    size = parameter.shape[axis] // len(distribution.gates)
-    one = replace(_resized(parameter, axis, size), gates=1, gate_names=())
+    """Return a parameter whose gates, packed into one axis, are drawn from other distributions."""
+    one = gate_of(distribution, parameter)
     parts = [_gate(gate, one, keys, place) for place, gate in enumerate(distribution.gates)]
-    return np.concatenate(parts, axis=axis + 1)
+    return np.concatenate(parts, axis=gates_axis(parameter) + 1)
 
 
 def _gate(distribution: Distribution, one: Parameter, keys: Keys, place: int) -> np.ndarray:
@@ -137,26 +138,16 @@ def _gate(distribution: Distribution, one: Parameter, keys: Keys, place: int) ->
 
 def _repeated(distribution: ICNR, parameter: Parameter, keys: Keys) -> np.ndarray:
     """Return one kernel repeated along the output axis."""
-    axis, copies = parameter.axes.index("out"), distribution.copies
-    if parameter.shape[axis] % copies:
-        raise FaninError(
-            f"{parameter.name} has {parameter.shape[axis]} outputs, which are no {copies} copies.",
-            expected="the convolution before a pixel shuffle",
-        )
-    one = _resized(parameter, axis, parameter.shape[axis] // copies)
-    (kernel,) = draw_many([distribution.kernel], one, keys)
+    axis, copies = parameter.axes.index("out") + 1, distribution.copies
+    (kernel,) = draw_many([distribution.kernel], copy_of(distribution, parameter), keys)
     if distribution.order == "channel_first":
-        return np.repeat(kernel, copies, axis=axis + 1)
-    return np.concatenate([kernel] * copies, axis=axis + 1)
+        return np.repeat(kernel, copies, axis=axis)
+    return np.concatenate([kernel] * copies, axis=axis)
 
 
 def _chrono(distribution: Chrono, parameter: Parameter, keys: Keys) -> np.ndarray:
     """Return gates' biases; where a layer has two that are added (Keras' GRU), the second row is 0."""
     names = parameter.gate_names
-    if not {"forget", "update"} & set(names):
-        raise FaninError(
-            f"{parameter.name} has no forget or update gate.", expected="an LSTM's or GRU's bias"
-        )
     values = np.zeros((len(keys), *parameter.shape), np.float32)
     gates = values.reshape(len(keys), -1, len(names), parameter.shape[-1] // len(names))[:, 0]
     steps = np.empty((len(keys), gates.shape[-1]))
@@ -165,19 +156,3 @@ def _chrono(distribution: Chrono, parameter: Parameter, keys: Keys) -> np.ndarra
         if name in ("forget", "update", "input"):
             gates[:, place] = -np.log(steps) if name == "input" else np.log(steps)
     return values
-
-
-def _along_rows(distribution: Values, parameter: Parameter, keys: Keys) -> np.ndarray:
-    if len(distribution.values) not in (1, parameter.shape[-1]):
-        raise FaninError(
-            f"{len(distribution.values)} values do not fit {parameter.name} {parameter.shape}.",
-            expected="one for each place of the last axis",
-        )
-    values = _empty(parameter, keys)
-    values[...] = distribution.values
-    return values
-
-
-def _resized(parameter: Parameter, axis: int, size: int) -> Parameter:
-    shape = tuple(size if i == axis else n for i, n in enumerate(parameter.shape))
-    return replace(parameter, shape=shape)

@@ -19,6 +19,7 @@ from fanin.schemes.distributions import (
     Distribution,
 )
 from fanin.schemes.draw import stream_of
+from fanin.schemes.fitting import check_fits
 from fanin.schemes.moments import second_moment
 from fanin.schemes.policy import as_policy
 from fanin.schemes.records import from_record, to_record
@@ -35,12 +36,21 @@ class Row:
         distribution: What it is drawn from.
         reason: Why.
         lr_multiplier: What the learning rate of the parameter is multiplied by.
+
+    Raises:
+        FaninError: The distribution does not fit the parameter.
     """
 
     parameter: Parameter
     distribution: Distribution
     reason: str
     lr_multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        # Here, so that no plan that there is can fail when a model is filled by half.
+        check_fits(self.distribution, self.parameter)
+        if not math.isfinite(self.sd):
+            raise FaninError(f"{self.parameter.name} would have the sd {self.sd}.", expected="a finite scale")
 
     def key(self, seed: int) -> int:
         """Return the key of the parameter's values under a seed."""
@@ -207,9 +217,7 @@ def make_plan(inventory: Inventory, scheme: Any, *, strict: bool = False) -> Ini
         if decision.distribution is None:
             untouched.append(Kept(parameter.name, parameter.shape, decision.reason))
         else:
-            rows.append(
-                _checked(Row(parameter, decision.distribution, decision.reason, decision.lr_multiplier))
-            )
+            rows.append(Row(parameter, decision.distribution, decision.reason, decision.lr_multiplier))
     notes = _notes(inventory, untouched, policy.unmet(inventory.parameters))
     unknown = [
         p.name for p in inventory.parameters if p.kind == "unknown" and p.name in {k.name for k in untouched}
@@ -236,12 +244,6 @@ def _counted(parameters: Sequence[Parameter]) -> Iterator[Parameter]:
     for p in parameters:
         told = p.blocks == deepest and p.branches == branches
         yield p if told else replace(p, blocks=p.blocks or deepest, branches=branches)
-
-
-def _checked(row: Row) -> Row:
-    if not math.isfinite(row.sd):
-        raise FaninError(f"{row.parameter.name} would have the sd {row.sd}.", expected="a finite scale")
-    return row
 
 
 def _notes(inventory: Inventory, untouched: Sequence[Kept], unmet: Sequence[str]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_the_plan_has_the_second_moments():
     ("scheme", "words"),
     [
         ("he_normal + mimetic", "How many heads"),
-        ("he_normal + mimetic(heads=5)", "do not fit a projection to 96"),
+        ("he_normal + mimetic(heads=5)", "5 heads and a width of 96 do not fit"),
     ],
 )
 def test_heads_must_be_known_and_fit(scheme, words):

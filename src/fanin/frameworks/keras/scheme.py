@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,7 +17,8 @@ from fanin.frameworks.keras.inventory import inventory
 from fanin.frameworks.keras.known import known_distribution
 from fanin.frameworks.keras.parameters import parameters
 from fanin.frameworks.training import Choice
-from fanin.schemes.distributions import is_random
+from fanin.graph.parameter import Parameter
+from fanin.schemes.distributions import Constant, is_random
 from fanin.schemes.plan import InitPlan, Row, make_plan
 from fanin.schemes.policy import Policy
 from fanin.schemes.scheme import Scheme
@@ -87,7 +89,7 @@ def replacements(choice: Choice, built: Built) -> tuple[dict[str, Any], tuple[st
     """
     variables = dict(zip(canonical_paths(built.model), built.model.variables, strict=True))
     own = {path: variable for path, variable in variables.items() if not _loaded(variable, built)}
-    plan = _plan(choice.scheme, built.model)
+    plan = _plan(choice.scheme, built, variables)
     if plan is not None:
         check_fits(plan, variables)
         rows = {row.parameter.name: row for row in plan if row.parameter.name in own}
@@ -103,10 +105,20 @@ def _rates(rows: Iterable[Row]) -> Iterator[str]:
         yield f"{count} parameters should have learning rates of their own, but all are trained at one."
 
 
-def _plan(scheme: Any, model: keras.Model) -> InitPlan | None:
-    if isinstance(scheme, Scheme | Policy):
-        return make_plan(inventory(model), scheme)
-    return scheme if isinstance(scheme, InitPlan) else None
+def _plan(scheme: Any, built: Built, variables: dict[str, Any]) -> InitPlan | None:
+    if not isinstance(scheme, Scheme | Policy):
+        return scheme if isinstance(scheme, InitPlan) else None
+    found = inventory(built.model)
+    born = tuple(_as_born(parameter, variables[parameter.name], built) for parameter in found.parameters)
+    return make_plan(replace(found, parameters=born), scheme)
+
+
+def _as_born(parameter: Parameter, variable: Any, built: Built) -> Parameter:
+    """Return a parameter that is 0 where its own initializer makes it so: it has not run yet."""
+    if _loaded(variable, built):
+        return parameter
+    own = known_distribution(built.record.of(variable).initializer, parameter.shape)
+    return replace(parameter, zero=own == Constant(0.0))
 
 
 def _loaded(variable: Any, built: Built) -> bool:
