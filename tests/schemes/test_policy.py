@@ -205,3 +205,24 @@ class TestWhatDoesNotFit:
         record["rows"][0]["distribution"] = {"kind": "Values", "values": [1.0, 2.0]}
         with pytest.raises(FaninError, match="2 values do not fit"):
             InitPlan.from_dict(record)
+
+
+def test_functions_of_the_catalogue_are_schemes_with_or_without_a_call():
+    from fanin.schemes import he_normal, zeros
+
+    rules = {"head": zeros, "*.norm*": fanin.keep, fanin.role.residual_out: he_normal(scale=0.5)}
+    policy = Policy(rules, default="he_normal")
+    assert policy.label.startswith(
+        "policy(head: zeros, *.norm*: asked to keep, residual_out: he_normal(scale=0.5)"
+    )
+    assert policy.decide(HEAD).distribution == Constant(0.0)
+    assert Policy({}, default=he_normal).decide(KERNEL) == Policy({}).decide(KERNEL)
+
+
+def test_a_registered_function_of_the_users_is_one_too():
+    @fanin.scheme(formula="0.1", source="test_policy")
+    def tenth_for_this_test():
+        """A tenth everywhere."""
+        return {"kernel": lambda p: Constant(0.1)}
+
+    assert make_plan(Inventory((KERNEL,)), tenth_for_this_test).scheme == "tenth_for_this_test"

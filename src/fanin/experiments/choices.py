@@ -14,6 +14,7 @@ from fanin.schemes.distributions import is_distribution
 from fanin.schemes.parse import get_scheme
 from fanin.schemes.plan import InitPlan
 from fanin.schemes.policy import Policy, as_policy
+from fanin.schemes.registry import called
 from fanin.schemes.scheme import Scheme
 
 
@@ -35,7 +36,7 @@ def as_choices(schemes: Iterable[Any] | Mapping[str, Any]) -> tuple[Choice, ...]
     if isinstance(schemes, str | InitPlan) or not isinstance(schemes, Iterable):
         schemes = [schemes]
     pairs = schemes.items() if isinstance(schemes, Mapping) else [(None, scheme) for scheme in schemes]
-    choices = tuple(_choice(None if label is None else str(label), scheme) for label, scheme in pairs)
+    choices = tuple(_choice(None if label is None else str(label), called(scheme)) for label, scheme in pairs)
     if not choices:
         raise FaninError("There are no schemes to compare.", fix="--schemes zeros,he_normal")
     _check_different(choices)

@@ -12,6 +12,7 @@ from fanin.schemes.decision import Decision, Rule
 from fanin.schemes.defaults import default_decision
 from fanin.schemes.distributions import is_distribution
 from fanin.schemes.parse import get_scheme
+from fanin.schemes.registry import called
 from fanin.schemes.scheme import Scheme, as_decision
 
 Selector = str | Callable[[Parameter], bool]
@@ -94,7 +95,7 @@ class _Choice:
     """One of the things a selector can be given."""
 
     def __init__(self, value: Any) -> None:
-        self._value = get_scheme(value) if isinstance(value, str) else value
+        self._value = get_scheme(value) if isinstance(value, str) else called(value)
         known = isinstance(self._value, Scheme | Decision) or is_distribution(self._value)
         if not known and not callable(self._value):
             raise FaninError(

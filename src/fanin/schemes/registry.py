@@ -14,6 +14,7 @@ from fanin.schemes.decision import Rule
 from fanin.schemes.scheme import Scheme
 
 P = ParamSpec("P")
+_ENTRY = "__fanin_scheme__"
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,22 @@ def scheme(
         def made(*positional: P.args, **keywords: P.kwargs) -> Scheme:
             return entry(*positional, **keywords)
 
+        setattr(made, _ENTRY, entry)
         return made
 
     return register
+
+
+def called(thing: Any) -> Any:
+    """Return the scheme that a function of the catalogue makes without arguments; anything else as it is.
+
+    Example:
+        >>> from fanin.schemes import zeros
+        >>> called(zeros).label, called("zeros")
+        ('zeros', 'zeros')
+    """
+    entry = thing if isinstance(thing, Entry) else getattr(thing, _ENTRY, None)
+    return entry() if isinstance(entry, Entry) else thing
 
 
 def _check_free(name: str, entry: Entry) -> None:
