@@ -57,7 +57,8 @@ def inventory(model: nn.Module) -> Inventory:
                 continue
             own_kind = known.get(name) or Parameter(full, tuple(tensor.shape), layer=type(layer).__name__)
             placed = structure.placed(own_kind, path)
-            now = {"complex": tensor.dtype.is_complex, "zero": is_zero(tensor)}
+            weight = placed.kind in ("kernel", "recurrent", "embedding")
+            now = {"complex": tensor.dtype.is_complex, "zero": weight and is_zero(tensor)}
             parameters.append(replace(placed, **wires.facts(placed, path), **now))
     kept += [Kept(name, tuple(b.shape), "buffer") for name, b in model.named_buffers()]
     found = tuple(streamed(list(headed(parameters, ordered=True))))

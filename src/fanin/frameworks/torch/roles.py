@@ -55,11 +55,15 @@ def _candidates(model: nn.Module) -> Iterator[tuple[str, str]]:
 def _last_convolutions(model: nn.Module) -> Iterator[str]:
     """Yield the last convolution on the branch of each module that has a shortcut beside it."""
     for path, block in model.named_modules():
-        shortcuts = [name for name in ("downsample", "shortcut") if hasattr(block, name)]
+        shortcuts = tuple(
+            name for name in ("downsample", "shortcut") if name in block._modules or name in vars(block)
+        )
+        if not shortcuts:
+            continue
         branch = [
             name
             for name, layer in block.named_modules()
-            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not name.startswith(tuple(shortcuts))
+            if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and not name.startswith(shortcuts)
         ]
-        if shortcuts and branch:
+        if branch:
             yield f"{path}.{branch[-1]}" if path else branch[-1]
