@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fanin.schemes.gains import is_activation
+
 if TYPE_CHECKING:
     from fanin.theory.gain import Gain
 
@@ -38,7 +40,7 @@ def feed(inputs: str) -> Feed:
         return Feed(1.0, f"Var = 1 / fan_in: {_UNIT[inputs]} have second moment 1")
     if inputs == "LSTM":
         return Feed(_LSTM, "Var = 4 / fan_in: an LSTM's output gate halves its state")
-    if not _is_activation(inputs):
+    if not is_activation(inputs):
         known = f"a {inputs}" if inputs else "what is not known"
         return Feed(1.0, f"Var = 1 / fan_in: fed by {known}, taken to have second moment 1")
     found = _gain_of(inputs)
@@ -74,7 +76,7 @@ def drifts(activation: str) -> bool:
     References:
         Balduzzi et al. (2017), arXiv:1702.08591, sec. 4; Burkholz and Dubatovka (2019), arXiv:1806.06362.
     """
-    if not _is_activation(activation) or _gain_of(activation).stability == "stable":
+    if not is_activation(activation) or _gain_of(activation).stability == "stable":
         return False
     odd = _odd_gain(activation)
     return odd is not None and odd.stability != "unstable"
@@ -103,10 +105,6 @@ def pairs_pay(activation: str, layers: int, units: int) -> bool:
     if odd is not None and slope is not None and abs(2 * slope * odd.gain**2 - 1) < 1e-6:
         return True
     return found.drift.high[-1] > _DECADE * found.drift.low[-1]
-
-
-def _is_activation(inputs: str) -> bool:
-    return bool(inputs) and inputs not in ("data", "norm", "sum") and not inputs[0].isupper()
 
 
 @functools.cache

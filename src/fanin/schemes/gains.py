@@ -8,7 +8,6 @@ from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
 
 _KNOWN = {"linear": 1.0, "relu": 2.0}
-_NO_ACTIVATION = ("", "data", "norm", "sum")
 
 
 @functools.cache
@@ -39,10 +38,17 @@ def variance_gain(activation: str) -> float:
 
 def fed_variance_gain(parameter: Parameter) -> float:
     """Return `variance_gain` of the activation that feeds a parameter's layer; 1 where none is known."""
-    inputs = parameter.inputs
-    if inputs in _NO_ACTIVATION or inputs[0].isupper():  # a layer's type: what it returns is not known
-        return 1.0
-    return variance_gain(inputs)
+    return variance_gain(parameter.inputs) if is_activation(parameter.inputs) else 1.0
+
+
+def is_activation(inputs: str) -> bool:
+    """Return whether it is an activation that feeds a layer: no data, norm or sum, and no layer by its type.
+
+    Example:
+        >>> is_activation("gelu"), is_activation("data"), is_activation("LSTM")
+        (True, False, False)
+    """
+    return inputs not in ("", "data", "norm", "sum") and not inputs[0].isupper()
 
 
 def check_activation(activation: str) -> None:

@@ -31,14 +31,14 @@ def apply_plan(plan: InitPlan, model: keras.Model, seed: int) -> keras.Model:
         FaninError: The model has other variables than the plan.
     """
     variables = dict(zip(canonical_paths(model), model.variables, strict=True))
-    check_fits(plan, variables)
+    check_variables(plan, variables)
     for row in plan:
         values = draw(row.distribution, row.parameter, row.key(seed))
         variables[row.parameter.name].assign(values)
     return model
 
 
-def check_fits(plan: InitPlan, variables: Mapping[str, Any]) -> None:
+def check_variables(plan: InitPlan, variables: Mapping[str, Any]) -> None:
     """Refuse a plan for other variables than a model's.
 
     Args:

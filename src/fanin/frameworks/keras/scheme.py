@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from fanin.errors import FaninError
-from fanin.frameworks.keras.apply import check_fits
+from fanin.frameworks.keras.apply import check_variables
 from fanin.frameworks.keras.build import Built, canonical_paths
 from fanin.frameworks.keras.initializers import SchemeInitializer, keras_initializer
 from fanin.frameworks.keras.inventory import inventory
@@ -91,7 +91,7 @@ def replacements(choice: Choice, built: Built) -> tuple[dict[str, Any], tuple[st
     own = {path: variable for path, variable in variables.items() if not _loaded(variable, built)}
     plan = _plan(choice.scheme, built, variables)
     if plan is not None:
-        check_fits(plan, variables)
+        check_variables(plan, variables)
         rows = {row.parameter.name: row for row in plan if row.parameter.name in own}
         return rows, (*plan.notes, *_rates(rows.values()))
     kernels = [p.name for p in parameters(built.model) if p.kind in ("kernel", "recurrent") and p.name in own]

@@ -44,7 +44,9 @@ def fixup(layers: int = 0) -> Rules:
 
 
 def _he(parameter: Parameter) -> Normal:
-    return Normal(0.0, math.sqrt(fed_variance_gain(parameter) / max(fans(parameter).fan_in, 1.0)))
+    """Return He's normal, for ReLU where nobody knows what feeds the layer."""
+    gain = fed_variance_gain(parameter) if parameter.inputs else 2.0
+    return Normal(0.0, math.sqrt(gain / max(fans(parameter).fan_in, 1.0)))
 
 
 def _unknown_branch(parameter: Parameter) -> int:
