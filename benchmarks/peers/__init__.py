@@ -59,7 +59,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         "## Held against the peers: how well a signal is kept",
         "",
         "Worst ratio of second moments between neighbouring layers, forward / backward; 1 is perfect. "
-        f"Medians of {result['seeds']} seeds. The last column judges the worse of the two, seed by seed.",
+        f"Medians of {result['seeds']} seeds.",
         "",
         f"| | {' | '.join(names)} | auto is |",
         "|---" * (len(names) + 2) + "|",
@@ -82,7 +82,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 def _line(model: str, cells: dict[str, Any]) -> str:
     shown = [_shown(cell, bold=name == OURS) for name, cell in cells.items()]
-    return f"| {model} | {' | '.join(shown)} | {_verdict(cells)} |"
+    return f"| {model} | {' | '.join(shown)} | {_verdicts(cells)} |"
 
 
 def _shown(cell: dict[str, Any], *, bold: bool) -> str:
@@ -98,14 +98,13 @@ def _number(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.3g}"
 
 
-def _verdict(cells: dict[str, Any]) -> Verdict:
+def _verdicts(cells: dict[str, Any]) -> str:
+    """Return how fanin does each way; one word where it is the same both ways."""
     peers = {name: cell for name, cell in cells.items() if name != OURS and "fails" not in cell}
-    return verdict(_worse(cells[OURS]), {name: _worse(cell) for name, cell in peers.items()})
-
-
-def _worse(cell: dict[str, Any]) -> list[float]:
-    """Return the worse of a contender's two ratios, one of each seed."""
-    return [max(pair) for pair in zip(*(cell[way] for way in WAYS), strict=True)]
+    found: list[Verdict] = [
+        verdict(cells[OURS][way], {name: cell[way] for name, cell in peers.items()}) for way in WAYS
+    ]
+    return found[0] if len(set(found)) == 1 else " / ".join(found)
 
 
 def _failures(cells: dict[str, Any]) -> str:
