@@ -164,8 +164,8 @@ class SignalGraph:
         nodes: In the order of execution.
         weights: The parameters, buffers and constants that nodes of op "parameter" name.
         outputs: Names of the nodes that the model returns.
-        layers: The last node of each module, by the module's path, in the order of their ends. A module that is
-            called more than once has one entry a call: "block", "block#2".
+        layers: The last node of each module, by the module's path, in the order of their ends. A module that
+            is called more than once has one entry a call: "block", "block#2".
         name: What the model is called.
         notes: What to know about how it was read.
 
