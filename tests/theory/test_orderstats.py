@@ -48,8 +48,9 @@ def test_weights_are_a_law_and_kinks_are_met(count, kink):
     x, weights = maximum_nodes(count, kinks=(kink,))
     assert np.sum(weights) == pytest.approx(1, rel=1e-11)
     above = np.sum(weights * (x > kink))  # P(max > kink)
-    below = math.erfc(-kink / math.sqrt(2)) / 2
-    assert above == pytest.approx(-math.expm1(count * math.log(below)) if below < 1 else 0, abs=1e-11)
+    tail = math.erfc(kink / math.sqrt(2)) / 2
+    expected = -math.expm1(count * math.log1p(-tail)) if tail < 1 else 1.0
+    assert above == pytest.approx(expected, abs=1e-11)
 
 
 @settings(max_examples=20, deadline=None)
