@@ -32,6 +32,11 @@ class Layer(NamedTuple, Generic[Key]):
         """Its outputs, if they can be paired inside of each group; else 0."""
         return 0 if self.outputs // self.groups % 2 else self.outputs
 
+    @property
+    def sixteens(self) -> bool:
+        """Whether its outputs come in sixteens inside of each group."""
+        return self.outputs // self.groups % 16 == 0
+
 
 class Link(NamedTuple, Generic[Key]):
     """A layer of some units, the activation behind it, and a layer that reads so many values of each.
@@ -42,6 +47,7 @@ class Link(NamedTuple, Generic[Key]):
         activation: The one activation that they all go through.
         reader: The key of a layer that reads them.
         values: How many values in a row come from one unit there.
+        sixteens: Whether the units come in sixteens inside of the groups of both, to pair eighths of them.
     """
 
     layer: Key
@@ -49,6 +55,7 @@ class Link(NamedTuple, Generic[Key]):
     activation: str
     reader: Key
     values: int
+    sixteens: bool = False
 
 
 def link(
@@ -76,7 +83,8 @@ def link(
         same = reader.first == layer.first and reader.inputs == layer.units
         fits = same and reader.inputs // reader.groups % 2 == 0
     values = reader.inputs // layer.units if flat and layer.first else 1
-    return Link(layer.key, layer.units, activation, reader.key, values) if fits else None
+    sixteens = layer.sixteens and (flat or reader.inputs // reader.groups % 16 == 0)
+    return Link(layer.key, layer.units, activation, reader.key, values, sixteens) if fits else None
 
 
 def pairs_of(links: Sequence[Link[Key]]) -> dict[Key, Pairs]:
@@ -86,13 +94,31 @@ def pairs_of(links: Sequence[Link[Key]]) -> dict[Key, Pairs]:
         links: Of layers whose readers are all linked with them, in the order of the layers.
 
     Example:
-        >>> pairs_of([Link("one", 8, "relu", "other", 1)])["other"]
-        Pairs(inputs=1, outputs='', layers=2, units=8)
+        >>> found = pairs_of([Link("one", 16, "relu", "other", 1, sixteens=True)])
+        >>> found["other"]
+        Pairs(inputs=1, outputs='', layers=2, units=16, input_links=1, output_links=0)
     """
     outputs = {link.layer: link.activation for link in links}
     inputs = {link.reader: link.values for link in links}
-    rows = _rows(links)
-    return {key: Pairs(inputs.get(key, 0), outputs.get(key, ""), *row) for key, row in rows.items()}
+    before = {link.reader: link.layer for link in links}
+    left = _left(links)
+    return {
+        key: Pairs(
+            inputs.get(key, 0), outputs.get(key, ""), *row, left.get(before.get(key), 0), left.get(key, 0)
+        )
+        for key, row in _rows(links).items()
+    }
+
+
+def _left(links: Sequence[Link[Key]]) -> dict[Key | None, int]:
+    """Return the links from each layer that is read to the end of its row, on the longest way.
+
+    It is 0 where a link's units do not come in sixteens.
+    """
+    left: dict[Key | None, int] = {}
+    for one in reversed(links):
+        left[one.layer] = max(left.get(one.layer, 0), left.get(one.reader, 0) + 1)
+    return left | {one.layer: 0 for one in links if not one.sixteens}
 
 
 def _rows(links: Sequence[Link[Key]]) -> dict[Key, tuple[int, int]]:

@@ -24,12 +24,17 @@ class Pairs(NamedTuple):
             can pair these inputs; empty where its outputs cannot be paired.
         layers: How many layers follow each other so, this one among them.
         units: The fewest outputs that are passed on from one of these to the next.
+        input_links: Links between layers from that of its inputs, which counts, to the end of the longest
+            way on; 0 where units do not come in sixteens there, of which eighths could be paired.
+        output_links: The same from the link of its outputs.
     """
 
     inputs: int = 0
     outputs: str = ""
     layers: int = 1
     units: int = 0
+    input_links: int = 0
+    output_links: int = 0
 
 
 _UNPAIRED = Pairs()

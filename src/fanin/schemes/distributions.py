@@ -143,15 +143,28 @@ class ICNR:
 class Paired:
     """A kernel w between units that come in pairs, each the other's negative: [[w, -w], [-w, w]].
 
+    Of every sixteen units the first eighths may be pairs and the rest stand alone.
+
     Args:
-        kernel: What w is drawn from, a matrix of half the size.
+        kernel: What w is drawn from, with one place for each pair and for each unit that stands alone.
         inputs: Values in a row that belong to one input unit; 0 where inputs are not paired: [w; -w].
         outputs: Whether outputs are paired; if not, [w, -w].
+        input_eighths: Of the inputs, if they are paired.
+        output_eighths: Of the outputs, if they are paired.
+        alone: What weights of inputs that stand alone are multiplied by, where other inputs are paired.
     """
 
     kernel: Distribution
     inputs: int
     outputs: bool
+    input_eighths: int = 8
+    output_eighths: int = 8
+    alone: float = 1.0
+
+    def __post_init__(self) -> None:
+        for eighths in (self.input_eighths, self.output_eighths):
+            if eighths not in range(1, 9):
+                raise FaninError(f"{eighths} eighths of the units cannot be paired.", expected="1 to 8")
 
 
 @dataclass(frozen=True)

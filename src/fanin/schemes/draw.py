@@ -21,7 +21,7 @@ from fanin.schemes.distributions import (
 )
 from fanin.schemes.elementwise import fill, fill_rows, is_elementwise
 from fanin.schemes.fitting import check_fits, copy_of, gate_of, gates_axis
-from fanin.schemes.pairs import halved, mirrored
+from fanin.schemes.pairs import folded, unfolded
 
 __all__ = ["draw", "draw_many", "fill", "is_elementwise", "stream_of"]
 
@@ -108,8 +108,8 @@ def _made(distribution: Distribution, parameter: Parameter, keys: Keys) -> np.nd
     if isinstance(distribution, ICNR):
         return _repeated(distribution, parameter, keys)
     if isinstance(distribution, Paired):
-        (half,) = draw_many([distribution.kernel], halved(distribution, parameter), keys)
-        return mirrored(distribution, parameter, half)
+        (kernel,) = draw_many([distribution.kernel], folded(distribution, parameter), keys)
+        return unfolded(distribution, parameter, kernel)
     if isinstance(distribution, Chrono):
         return _chrono(distribution, parameter, keys)
     if isinstance(distribution, Values):

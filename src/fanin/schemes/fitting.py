@@ -28,7 +28,7 @@ from fanin.schemes.distributions import (
     Values,
 )
 from fanin.schemes.matrices import matrices
-from fanin.schemes.pairs import halved
+from fanin.schemes.pairs import folded
 
 
 @singledispatch
@@ -76,7 +76,7 @@ def _(distribution: ICNR, parameter: Parameter) -> None:
 
 @check_fits.register
 def _(distribution: Paired, parameter: Parameter) -> None:
-    check_fits(distribution.kernel, halved(distribution, parameter))
+    check_fits(distribution.kernel, folded(distribution, parameter))
 
 
 @check_fits.register

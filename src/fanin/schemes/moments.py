@@ -34,7 +34,7 @@ from fanin.schemes.distributions import (
     Values,
 )
 from fanin.schemes.matrices import matrices
-from fanin.schemes.pairs import halved
+from fanin.schemes.pairs import folded, growth
 
 
 @singledispatch
@@ -145,7 +145,7 @@ def _(distribution: ICNR, parameter: Parameter) -> float:
 
 @second_moment.register
 def _(distribution: Paired, parameter: Parameter) -> float:
-    return second_moment(distribution.kernel, halved(distribution, parameter))
+    return second_moment(distribution.kernel, folded(distribution, parameter)) * growth(distribution)
 
 
 @second_moment.register

@@ -119,6 +119,7 @@ def test_the_same_distributions_as_in_pytorch():
         parts += [nn.GELU(), nn.Linear(128, 128)]
     expected = told(nn.Sequential(*parts))
     assert all(isinstance(distribution, Paired) for distribution in expected)
+    assert [distribution.output_eighths for distribution in expected][-5:-1] == [8, 7, 5, 3]
     assert told(mlp("gelu")) == told(functional()) == expected
 
 
@@ -144,13 +145,13 @@ def test_convolutions_have_the_same_distributions_as_in_pytorch():
 def test_thirty_layers_keep_the_second_moment(activation):
     model = fanin.initialize(mlp(activation), "auto", seed=1)
     x = np.random.default_rng(0).standard_normal((64, 128)).astype("float32")
-    assert float((np.asarray(model(x)) ** 2).mean()) == pytest.approx(1, abs=0.1)
+    assert float((np.asarray(model(x)) ** 2).mean()) == pytest.approx(1, abs=0.15)
 
 
 def test_a_functional_model_keeps_the_second_moment():
     model = fanin.initialize(functional(), "auto", seed=2)
     x = np.random.default_rng(0).standard_normal((64, 128)).astype("float32")
-    assert float((np.asarray(model(x)) ** 2).mean()) == pytest.approx(1, abs=0.1)
+    assert float((np.asarray(model(x)) ** 2).mean()) == pytest.approx(1, abs=0.15)
 
 
 def test_channels_behind_flatten_are_read_without_loss():

@@ -28,6 +28,17 @@ def test_a_chain():
     }
 
 
+def test_layers_know_how_far_the_end_is_where_units_come_in_sixteens():
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.SiLU(), nn.Flatten(), nn.Linear(144, 8), nn.SiLU(), nn.Linear(8, 5)
+    )
+    assert pairs(model) == {
+        "0.weight": Pairs(0, "silu", 3, 8, 0, 2),
+        "3.weight": Pairs(9, "silu", 3, 8, 2, 0),
+        "5.weight": Pairs(1, "", 3, 8, 0, 0),
+    }
+
+
 def test_behind_a_flattened_image_a_unit_has_several_places():
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
     assert pairs(model)["3.weight"] == Pairs(4, "", 2, 4)

@@ -83,6 +83,77 @@ def test_a_few_layers_are_not_paired_where_that_costs_something():
     assert all(row.distribution != Paired for row in fanin.plan(mlp(nn.SiLU, 4), "auto"))
 
 
+def ratios(model, x):
+    """Return the worst ratios of neighbours' second moments, forward and backward."""
+    found = []
+    for layer in model:
+        x = layer(x)
+        if isinstance(layer, nn.Linear):
+            x.retain_grad()
+            found.append(x)
+    x.backward(torch.randn(x.shape, generator=torch.Generator().manual_seed(1)))
+    moments = [[float((y**2).mean()) for y in ys] for ys in (found, [y.grad for y in found])]
+    return np.exp(np.abs(np.diff(np.log(moments))).max(axis=1))
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu"])
+def test_neighbours_hardly_differ_where_pairs_end_slowly(name):
+    """All at once, SiLU would change the gradient by 0.76; without pairs every layer changes the signal."""
+    x = torch.randn(64, 512, generator=torch.Generator().manual_seed(0))
+    models = [fanin.initialize(mlp(ACTIVATIONS[name], 10, 512), "auto", seed=seed) for seed in range(7)]
+    forward, backward = np.median([ratios(model, x) for model in models], axis=0)
+    assert forward < 1.03
+    assert backward < 1.09
+
+
+def test_pairs_that_end_slowly_are_said_so():
+    plan = fanin.plan(mlp(nn.SiLU, 10), "auto")
+    reasons = [row.reason for row in plan if row.parameter.kind == "kernel"]
+    assert ["3 of 8 units in pairs" in reason for reason in reasons] == [False] * 8 + [True, True]
+    assert [row.distribution.output_eighths for row in plan if row.parameter.kind == "kernel"][-4:-1] == [
+        7,
+        5,
+        3,
+    ]
+    assert fanin.InitPlan.from_dict(plan.to_dict()) == plan
+
+
+def test_units_that_stand_alone_and_pairs_add_the_same_to_every_output():
+    plan = fanin.plan(mlp(nn.SiLU, 10), "auto")
+    inputs = plan["18.weight"].distribution
+    assert inputs.alone == pytest.approx(fanin.gain("silu").gain / math.sqrt(2))
+    share = inputs.input_eighths / 8
+    second = share / 2 + (1 - share) * inputs.alone**2 / fanin.gain("silu").gain ** 2
+    assert 256 * plan["18.weight"].sd ** 2 / (
+        share + (1 - share) * inputs.alone**2
+    ) * second == pytest.approx(1)
+
+
+def images():
+    """Return convolutions of groups, strides and a transposed one, all of whose units come in sixteens."""
+    layers = [nn.Conv2d(3, 32, 3, padding=1)]
+    layers += [nn.SiLU(), nn.Conv2d(32, 32, 3, padding=1, groups=2)]
+    layers += [nn.SiLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1)]
+    layers += [nn.SiLU(), nn.ConvTranspose2d(64, 32, 2, stride=2, groups=2)]
+    return nn.Sequential(
+        *layers, nn.SiLU(), nn.Conv2d(32, 16, 1), nn.SiLU(), nn.Flatten(), nn.Linear(16 * 144, 64)
+    )
+
+
+def test_pairs_end_slowly_in_convolutions_and_behind_flattened_images():
+    plan = fanin.plan(images(), "auto")
+    kernels = [row.distribution for row in plan if row.parameter.kind == "kernel"]
+    assert [kernel.output_eighths for kernel in kernels] == [8, 8, 7, 5, 3, 8]
+    assert [(kernel.inputs, kernel.input_eighths) for kernel in kernels[-2:]] == [(1, 5), (144, 3)]
+    x = torch.randn(8, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    found = []
+    for seed in range(10):
+        model = fanin.initialize(images(), "auto", seed=seed)
+        with torch.no_grad():
+            found.append([float((model[:n](x) ** 2).mean()) for n in (7, 9, 12)])
+    np.testing.assert_allclose(np.mean(found, axis=0)[1:] / np.mean(found, axis=0)[:-1], 1, atol=0.1)
+
+
 def test_an_unstable_gain_is_said_so():
     plan = fanin.plan(nn.Sequential(nn.Linear(4, 5), nn.GELU(), nn.Linear(5, 4)), "auto")
     assert "(unstable: drifts with depth)" in plan["2.weight"].reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from fanin.graph.fans import fans
 from fanin.graph.parameter import Parameter
@@ -15,9 +16,9 @@ from fanin.schemes.distributions import (
     Paired,
     TiledOrthogonal,
 )
-from fanin.schemes.feeds import Feed, feed, odd_feed, pairs_pay
-from fanin.schemes.matrices import matrices
-from fanin.schemes.pairs import halved
+from fanin.schemes.feeds import Feed, eighths, feed, odd_feed
+from fanin.schemes.matrices import Matrices, matrices
+from fanin.schemes.pairs import ALL, folded
 from fanin.schemes.registry import scheme
 from fanin.schemes.spread import truncated
 
@@ -47,44 +48,60 @@ def auto() -> Rules:
 
 def _kernel(parameter: Parameter) -> Decision:
     """Return weights that keep the second moment at 1; between activations that drift, in pairs of units."""
-    pairs = parameter.pairs
-    inputs = pairs.inputs if pairs_pay(parameter.inputs, pairs.layers, pairs.units) else 0
-    outputs = pairs_pay(pairs.outputs, pairs.layers, pairs.units)
-    if parameter.block is not None or not (inputs or outputs):
+    paired = _paired(parameter)
+    if paired is None:
         return _of_gain(parameter, feed(parameter.inputs))
-    half = halved(Paired(Constant(0.0), inputs, outputs), parameter)
-    found = _of_gain(half, odd_feed(parameter.inputs) if inputs else feed(parameter.inputs))
+    fed = odd_feed(parameter.inputs) if paired.inputs else feed(parameter.inputs)
+    found = _of_gain(parameter, fed, folded(paired, parameter))
     if found.distribution is None:
         return found
-    activation = pairs.outputs if outputs else parameter.inputs
-    reason = f"{found.reason}; in pairs w, -w, so that {activation} does not drift with depth"
-    return Decision(Paired(found.distribution, inputs, outputs), reason)
+    activation = parameter.pairs.outputs if paired.outputs else parameter.inputs
+    share = paired.output_eighths if paired.outputs else paired.input_eighths
+    units = "" if share == ALL else f"{share} of {ALL} units "
+    reason = f"{found.reason}; {units}in pairs w, -w, so that {activation} does not drift with depth"
+    return Decision(replace(paired, kernel=found.distribution), reason)
 
 
-def _of_gain(parameter: Parameter, fed: Feed) -> Decision:
-    """Return Var = gain^2 / fan_in, orthogonal outside of blocks."""
+def _paired(parameter: Parameter) -> Paired | None:
+    """Return which units are in pairs, with nothing for the kernel yet; None if none are."""
+    _, activation, layers, units, input_links, output_links = pairs = parameter.pairs
+    inputs = eighths(parameter.inputs, layers, units, input_links) if pairs.inputs else 0
+    outputs = eighths(activation, layers, units, output_links)
+    if parameter.block is not None or not (inputs or outputs):
+        return None
+    alone = feed(parameter.inputs).gain / odd_feed(parameter.inputs).gain if 0 < inputs < ALL else 1.0
+    places = pairs.inputs if inputs else 0
+    return Paired(Constant(0.0), places, outputs > 0, inputs or ALL, outputs or ALL, alone)
+
+
+def _of_gain(parameter: Parameter, fed: Feed, drawn: Parameter | None = None) -> Decision:
+    """Return Var = gain^2 / fan_in, orthogonal outside of blocks.
+
+    Args:
+        parameter: The whole parameter.
+        fed: What feeds it.
+        drawn: What is drawn of it, if that is less.
+    """
     sd = fed.gain / math.sqrt(max(fans(parameter).fan_in, 1.0))
     if parameter.block is not None or parameter.inputs in ("", "norm"):
         return Decision(truncated(sd, parameter), fed.reason)
-    inside = matrices(parameter)
+    inside = matrices(drawn or parameter)
     taps = math.prod(inside.taps)
     if min(inside.outputs, inside.inputs * taps) > _LARGEST:
         return Decision(truncated(sd, parameter), fed.reason)
-    return Decision(
-        _orthogonal(parameter, fed, sd), f"{fed.reason}; orthogonal, so that depth adds no chance"
-    )
+    if inside.taps and parameter.pairs.inputs and parameter.pairs.layers >= _DEEP:
+        found: Distribution = _tiled(fed.gain, matrices(parameter), inside)
+    else:
+        found = Orthogonal(sd * math.sqrt(max(inside.outputs, inside.inputs * taps)))
+    return Decision(found, f"{fed.reason}; orthogonal, so that depth adds no chance")
 
 
-def _orthogonal(parameter: Parameter, fed: Feed, sd: float) -> Distribution:
-    """Return an orthogonal matrix; in deep convolutional networks over taps whose patches tile the image.
+def _tiled(gain: float, whole: Matrices, drawn: Matrices) -> TiledOrthogonal:
+    """Return an orthogonal matrix over taps whose patches tile the image, for deep convolutional networks.
 
     Over all taps it is orthogonal for one patch, but not for patches that overlap, nor at borders.
     """
-    inside = matrices(parameter)
-    if inside.taps and parameter.pairs.inputs and parameter.pairs.layers >= _DEEP:
-        outputs, inputs = inside.tiled
-        return TiledOrthogonal(fed.gain * math.sqrt(max(outputs / inputs, 1.0)))
-    return Orthogonal(sd * math.sqrt(max(inside.outputs, inside.inputs * math.prod(inside.taps))))
+    return TiledOrthogonal(gain * math.sqrt(max(drawn.tiled) / whole.tiled[1]))
 
 
 def _residual_out(parameter: Parameter) -> Decision:
