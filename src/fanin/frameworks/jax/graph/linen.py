@@ -1,0 +1,86 @@
+"""A Flax Linen module's call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from flax import linen as nn
+
+from fanin.errors import FaninError, users_code
+from fanin.frameworks.jax.graph.modes import mode_keywords
+from fanin.frameworks.jax.graph.tags import Place, call_marked
+from fanin.frameworks.jax.graph.trace import Call, Leaf, separated
+from fanin.frameworks.jax.linen.values import leaves
+
+
+def call_of(
+    module: nn.Module,
+    positional: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    *,
+    params: Any = None,
+    train: bool = False,
+) -> Call:
+    """Return how a Linen module is called.
+
+    Args:
+        module: The module, unbound.
+        positional: Inputs by place.
+        keywords: Inputs by name.
+        params: Its variables, as `module.init` returns them, or its "params" alone; by default only what
+            `module.init` would make, without making it.
+        train: Whether as in training.
+
+    Raises:
+        FaninError: `module.init` fails on these inputs, or the variables are no mapping.
+    """
+    keywords = {**mode_keywords(module.__call__, train, keywords), **keywords}
+    arrays, names, together = separated(positional, keywords, module.__call__)
+    rngs = jax.random.key(0)
+
+    def make(key: Any) -> Any:
+        args, named = together([jax.numpy.zeros(a.shape, a.dtype) for a in arrays])
+        return module.init(key, *args, **named)
+
+    variables = _checked(module, params)
+    if variables is None:
+        with users_code(f"{type(module).__name__}.init fails on these inputs"):
+            variables = jax.eval_shape(make, rngs)
+    structure = jax.tree.structure(variables)
+
+    def run(values: list[Any], given: list[Any]) -> Any:
+        args, named = together(given)
+        with nn.intercept_methods(_marked):
+            outputs, _ = module.apply(
+                jax.tree.unflatten(structure, values), *args, rngs={"params": rngs}, mutable=True, **named
+            )
+        return outputs
+
+    found = [
+        Leaf(name if kind == "params" else f"{kind}.{name}", value, kind == "params")
+        for kind, name, value in leaves(variables)
+    ]
+    start = None if params is not None else lambda key: jax.tree.leaves(make(key))
+    return Call(run, found, arrays, names, type(module).__name__, type(module).__name__, start)
+
+
+def _checked(module: nn.Module, params: Any) -> Any:
+    if params is None:
+        return None
+    if not isinstance(params, Mapping):
+        raise FaninError(
+            f"A {type(params).__name__} is no Linen module's variables.", fix="pass what module.init returns"
+        )
+    return params if "params" in params else {"params": params}
+
+
+def _marked(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+    module = context.module
+    if module.scope is None or context.method_name == "setup":
+        return call(*args, **kwargs)
+    place = Place(".".join(module.path), type(module).__name__)
+    ends = context.method_name in ("__call__", "attend")
+    return call_marked(place, functools.partial(call, *args, **kwargs), ends=ends)

@@ -1,0 +1,254 @@
+"""Laws of first values, from the initializers: run on a grid of random bits in place of random ones.
+
+An initializer is a jaxpr from a key to arrays. Where each value of an array is a function of random bits of
+its own, as normal, uniform and truncated ones are, the function is computed once for each of 65,536 values
+that stand for all bits, in the middle of as many equal ranges. The array itself is never made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import Literal
+
+from fanin.graph.signal import Law
+
+_POINTS = 65_536
+_SMALL = 1 << 20
+"""An array of so many values is made and measured where no function of single bits explains it."""
+
+_CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+_MOVING = frozenset({
+    "broadcast_in_dim", "copy", "copy_p", "expand_dims", "gather", "name", "reshape", "rev", "sharding_constraint", "slice",
+    "squeeze", "stop_gradient", "transpose", "dynamic_slice", "optimization_barrier",
+})  # fmt: skip
+_MIXING = frozenset({
+    "argmax", "argmin", "concatenate", "conv_general_dilated", "cumsum", "dot_general", "pad",
+    "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_sum", "scatter", "sort", "select_and_scatter_add",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """An array whose values all have one law: values that stand for it."""
+
+    values: np.ndarray
+    orthogonal: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """An array that is known."""
+
+    array: np.ndarray
+
+
+class _Key:
+    """A random key, or what only makes some."""
+
+
+class _Unknown:
+    """What is not a function of single random bits."""
+
+
+_Value = _Grid | _Known | _Key | _Unknown
+
+
+def laws_of_start(start: Callable[[Any], Sequence[Any]], wanted: Sequence[int]) -> list[Law | None]:
+    """Return the laws of some of the arrays that a function of a random key makes.
+
+    Args:
+        start: From a key to arrays.
+        wanted: Which of them.
+
+    Returns:
+        A law each; None where nobody knows.
+
+    Example:
+        >>> laws_of_start(lambda key: [jax.random.uniform(key, (10, 10))], [0])[0].mean
+        0.5
+    """
+    closed = jax.make_jaxpr(start)(jax.random.key(0))
+    found = _Start(closed).run()
+    return [_law(found[place], closed, place) for place in wanted]
+
+
+def _law(value: _Value, closed: Any, place: int) -> Law | None:
+    if isinstance(value, _Known):
+        array = value.array.astype(np.float64)
+        variance = float(array.var()) if array.size else 0.0
+        return Law(float(array.mean()) if array.size else 0.0, variance, "" if variance else "constant")
+    if isinstance(value, _Grid):
+        wide = value.values.astype(np.float64)
+        mean, variance = float(wide.mean()), float(wide.var())
+        return Law(_rounded(mean, variance), variance, _name(wide, value), value.orthogonal)
+    return _measured(closed, place)
+
+
+def _rounded(mean: float, variance: float) -> float:
+    """Return a mean, 0 where it is but the grid's rounding."""
+    return 0.0 if abs(mean) < 1e-5 * math.sqrt(variance) else mean
+
+
+def _name(values: np.ndarray, value: _Grid) -> str:
+    if value.orthogonal:
+        return "orthogonal"
+    centred = values - values.mean()
+    variance = float(np.mean(centred**2))
+    if variance == 0:
+        return "constant"
+    furthest, kurtosis = (
+        float(np.abs(centred).max()) / math.sqrt(variance),
+        float(np.mean(centred**4)) / variance**2,
+    )
+    if abs(kurtosis - 1.8) < 1e-3:
+        return "uniform"
+    if abs(kurtosis - 3) < 0.01:
+        return "normal"
+    return "truncated normal" if abs(furthest - 2 / 0.8796256610) < 1e-2 else ""
+
+
+def _measured(closed: Any, place: int) -> Law | None:
+    """Return the law of an array's own values, made from one key, if it is small."""
+    if math.prod(closed.out_avals[place].shape) > _SMALL:
+        return None
+    jaxpr = closed.jaxpr.replace(outvars=[closed.jaxpr.outvars[place]], debug_info=None)
+    array = np.asarray(
+        jax.jit(jax.extend.core.jaxpr_as_fun(closed.replace(jaxpr=jaxpr)))(jax.random.key(0))[0]
+    )
+    if array.dtype.kind not in "fiub":
+        return None
+    return Law(float(array.mean(dtype=np.float64)), float(array.var(dtype=np.float64)))
+
+
+class _Start:
+    """Runs a program on grids."""
+
+    def __init__(self, closed: Any) -> None:
+        self.closed = closed
+        self._rng = np.random.default_rng(0)
+
+    def run(self) -> list[_Value]:
+        """Return the program's values."""
+        constants = [_of_constant(value) for value in self.closed.consts]
+        return self._program(self.closed.jaxpr, constants, [_Key()])
+
+    def _program(self, jaxpr: Any, constants: Sequence[_Value], arguments: Sequence[_Value]) -> list[_Value]:
+        values: dict[Any, _Value] = dict(
+            zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True)
+        )
+
+        def read(atom: Any) -> _Value:
+            return _of_constant(atom.val) if isinstance(atom, Literal) else values[atom]
+
+        for equation in jaxpr.eqns:
+            results = self._equation(equation, [read(atom) for atom in equation.invars])
+            values.update(zip(equation.outvars, results, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _equation(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+        name, outputs = equation.primitive.name, equation.outvars
+        if name == "random_bits":
+            return [self._bits(equation.params["bit_width"])]
+        if name.startswith(("random_", "threefry")):
+            return [_Key() for _ in outputs]
+        if name == "scan":
+            return self._scan(equation, inputs)
+        if (
+            held := next((equation.params[key] for key in _CALLS if key in equation.params), None)
+        ) is not None:
+            program, constants = getattr(held, "jaxpr", held), getattr(held, "consts", ())
+            return self._program(program, [_of_constant(value) for value in constants], inputs)
+        if all(isinstance(value, _Known) for value in inputs):
+            return _computed(equation, inputs)
+        if any(isinstance(value, _Key) for value in inputs):
+            return [_Key() for _ in outputs]
+        if name in ("qr", "householder_product"):
+            return self._orthonormal(equation)
+        if name == "geqrf":
+            return [_Grid(self._normal()), _Grid(self._normal())]
+        return [self._elementwise(equation, inputs)] if len(outputs) == 1 else [_Unknown() for _ in outputs]
+
+    def _bits(self, width: int) -> _Grid:
+        step = 2.0**width / _POINTS
+        values = np.arange(_POINTS) * step + step / 2 if width > 16 else np.arange(_POINTS) % 2**width
+        return _Grid(self._rng.permutation(values).astype(f"uint{width}"))
+
+    def _normal(self) -> np.ndarray:
+        from scipy.special import ndtri
+
+        return self._rng.permutation(ndtri((np.arange(_POINTS) + 0.5) / _POINTS)).astype(np.float32)
+
+    def _orthonormal(self, equation: Any) -> list[_Value]:
+        """Return a matrix with orthonormal rows or columns, and the triangle that is left."""
+        rows, columns = equation.outvars[0].aval.shape[-2:]
+        values = self._normal() / np.float32(math.sqrt(max(rows, columns)))
+        triangle = [_Grid(self._normal()) for _ in equation.outvars[1:]]
+        return [_Grid(values, orthogonal=True), *triangle]
+
+    def _scan(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+        """Return the values of one step, as all steps have the same law; what is carried is not known."""
+        given = equation.params
+        first, carried = given["num_consts"], given["num_carry"]
+        constants, starts, sequences = (
+            inputs[:first],
+            inputs[first : first + carried],
+            inputs[first + carried :],
+        )
+        steps = [_Known(v.array[0]) if isinstance(v, _Known) else v for v in sequences]
+        same = [v if isinstance(v, _Key) else _Unknown() for v in starts]
+        results = self._program(given["jaxpr"].jaxpr, [_of_constant(v) for v in given["jaxpr"].consts],
+                                [*constants, *same, *steps])  # fmt: skip
+        return [*same, *(r if isinstance(r, _Grid | _Key) else _Unknown() for r in results[carried:])]
+
+    def _elementwise(self, equation: Any, inputs: list[_Value]) -> _Value:
+        name = equation.primitive.name
+        if name in _MOVING and isinstance(inputs[0], _Grid):
+            return inputs[0]
+        if any(isinstance(value, _Unknown) for value in inputs) or name in _MIXING:
+            return _Unknown()
+        arrays = [self._sampled(value) for value in inputs]
+        given = equation.primitive.get_bind_params(equation.params)
+        try:
+            result = np.asarray(equation.primitive.bind(*arrays, **given))
+        except Exception:  # it is no function of single values
+            return _Unknown()
+        if result.shape != (_POINTS,):
+            return _Unknown()
+        orthogonal = any(isinstance(value, _Grid) and value.orthogonal for value in inputs)
+        return _Grid(result, orthogonal and name in ("mul", "div", "convert_element_type", "neg"))
+
+    def _sampled(self, value: _Value) -> np.ndarray:
+        """Return values that stand for an operand."""
+        if isinstance(value, _Grid):
+            return value.values
+        assert isinstance(value, _Known)
+        array = value.array
+        flat = array.reshape(-1)
+        if array.ndim == 0 or flat.size == 1 or (flat == flat[0]).all():
+            return np.broadcast_to(flat[0], (_POINTS,)).copy()
+        return self._rng.permutation(np.resize(flat, _POINTS))
+
+
+def _of_constant(value: Any) -> _Value:
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+        return _Key()
+    return _Known(np.asarray(value))
+
+
+def _computed(equation: Any, inputs: Sequence[_Value]) -> list[_Value]:
+    primitive, given = equation.primitive, equation.params
+    arrays = [value.array for value in inputs if isinstance(value, _Known)]
+    if primitive.name == "broadcast_in_dim":
+        sizes = [1] * len(given["shape"])
+        for axis, size in zip(given["broadcast_dimensions"], np.shape(arrays[0]), strict=True):
+            sizes[axis] = size
+        return [_Known(np.broadcast_to(np.reshape(arrays[0], sizes), given["shape"]))]
+    results = primitive.bind(*arrays, **primitive.get_bind_params(given))
+    return [_Known(np.asarray(result)) for result in (results if primitive.multiple_results else [results])]

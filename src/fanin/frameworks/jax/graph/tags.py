@@ -1,0 +1,116 @@
+"""Marks in a program: which module computes an equation, and which value is a module's output."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax.ad_checkpoint import checkpoint_name
+
+_SCOPE, _OUTPUT = "fanin scope", "fanin output"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A module in a model.
+
+    Args:
+        path: Its path, "" for the model itself.
+        type: Its type.
+    """
+
+    path: str
+    type: str
+
+    def marked(self, mark: str) -> str:
+        """Return the text that stands for it in a program."""
+        return f"{mark}|{self.path}|{self.type}"
+
+
+def call_marked(place: Place, call: Callable[[], Any], *, ends: bool = True) -> Any:
+    """Return what a module's call returns, with its equations and its first array marked.
+
+    Args:
+        place: The module.
+        call: Its call, with its arguments.
+        ends: Whether what it returns is the module's output.
+    """
+    with jax.named_scope(place.marked(_SCOPE)):
+        outputs = call()
+    if not ends:
+        return outputs
+    leaves, structure = jax.tree.flatten(outputs)
+    for number, leaf in enumerate(leaves):
+        if isinstance(leaf, jax.Array):
+            leaves[number] = checkpoint_name(leaf, place.marked(_OUTPUT))
+            break
+    return jax.tree.unflatten(structure, leaves)
+
+
+def scope_of(equation: Any) -> Place | None:
+    """Return the innermost module that an equation is computed by; None where no mark tells."""
+    for scope in reversed(equation.source_info.name_stack.stack):
+        if (found := _read(getattr(scope, "name", ""), _SCOPE)) is not None:
+            return found
+    return None
+
+
+def output_of(equation: Any) -> Place | None:
+    """Return the module whose output an equation marks; None for any other equation."""
+    return _read(equation.params["name"], _OUTPUT) if equation.primitive.name == "name" else None
+
+
+def _read(text: str, mark: str) -> Place | None:
+    kind, *rest = text.split("|")
+    return Place(rest[0], rest[1]) if kind == mark and len(rest) == 2 else None
+
+
+@contextlib.contextmanager
+def calls_marked(
+    places: Mapping[int, Place], kinds: Iterable[type], method: str = "__call__"
+) -> Iterator[None]:
+    """Mark the calls of some objects inside of the block.
+
+    Args:
+        places: The objects' places by id. It may be filled while the block runs.
+        kinds: Their classes.
+        method: The method that is their call.
+    """
+    with contextlib.ExitStack() as stack:
+        for kind in _owners(kinds, method):
+            stack.enter_context(_marking(kind, method, places))
+        yield
+
+
+def _owners(kinds: Iterable[type], method: str) -> list[type]:
+    """Return the classes that define the method, each once."""
+    owners = [next((c for c in kind.__mro__ if method in vars(c)), None) for kind in kinds]
+    return list(dict.fromkeys(owner for owner in owners if owner is not None))
+
+
+@contextlib.contextmanager
+def _marking(kind: type, method: str, places: Mapping[int, Place]) -> Iterator[None]:
+    own = vars(kind)[method]
+    running: list[int] = []  # super().__call__ is the same call
+
+    @functools.wraps(getattr(own, "__wrapped__", own))
+    def marked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = functools.partial(own.__get__(self, kind), *args, **kwargs)
+        place = places.get(id(self))
+        if place is None or id(self) in running:
+            return call()
+        running.append(id(self))
+        try:
+            return call_marked(place, call)
+        finally:
+            running.pop()
+
+    type.__setattr__(kind, method, marked)
+    try:
+        yield
+    finally:
+        type.__setattr__(kind, method, own)

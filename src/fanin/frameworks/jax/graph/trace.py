@@ -1,0 +1,154 @@
+"""A model's call as a program, with the names of its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+from fanin.errors import FaninError, users_code
+from fanin.frameworks.jax.tree import named_leaves
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A parameter or another variable of a model.
+
+    Args:
+        name: Its path, as `fanin.plan` has it.
+        value: An array, or a description of one.
+        trainable: Whether it is trained.
+        tied: Its other names.
+    """
+
+    name: str
+    value: Any
+    trainable: bool = True
+    tied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a model is called.
+
+    Args:
+        function: From (a list of the variables' arrays, the arrays among the inputs) to the outputs.
+        leaves: The variables, in the order of that list.
+        arrays: The arrays among the inputs, or descriptions of them.
+        names: Their names.
+        name: What the model is called.
+        type: Its type.
+        start: From a random key to the variables' first values, in the order of the leaves; None where nobody
+            knows how they are made.
+        notes: What to know about how it was read.
+    """
+
+    function: Callable[[list[Any], list[Any]], Any]
+    leaves: Sequence[Leaf]
+    arrays: Sequence[Any]
+    names: Sequence[str]
+    name: str = ""
+    type: str = ""
+    start: Callable[[Any], list[Any]] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def program(call: Call) -> Any:
+    """Return the call as a closed jaxpr: its inputs are the variables, then the arrays among the inputs.
+
+    Raises:
+        FaninError: The model cannot be traced with these inputs; what JAX or the model says is in the message.
+    """
+    variables = [jax.ShapeDtypeStruct(leaf.value.shape, leaf.value.dtype) for leaf in call.leaves]
+    arrays = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in call.arrays]
+    try:
+        with users_code(f"{call.name} cannot be traced with these inputs"):
+            return jax.make_jaxpr(call.function)(variables, arrays)
+    except FaninError as error:
+        raise _explained(error, call) from error.__cause__
+
+
+def _explained(error: FaninError, call: Call) -> FaninError:
+    """Return the error with what may help: of control flow on data, of ids that are no integers, of shapes."""
+    cause = type(error.__cause__).__name__
+    given = ", ".join(
+        f"{name} {tuple(array.shape)} {array.dtype}"
+        for name, array in zip(call.names, call.arrays, strict=True)
+    )
+    if cause in ("TracerBoolConversionError", "ConcretizationTypeError", "TracerIntegerConversionError"):
+        return FaninError(
+            error.what,
+            expected="a program that does not depend on the values of its inputs",
+            fix="jax.lax.cond, jnp.where or a constant in place of Python's if on an array",
+        )
+    if "must be integers" in error.what or ("integer" in error.what and "float" in error.what):
+        fix = 'jax.ShapeDtypeStruct(shape, "int32") for inputs that are ids'
+        return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=fix)
+    return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=error.fix)
+
+
+def arguments(inputs: Any, what: str) -> tuple[Any, ...]:
+    """Return positional arguments: of one array, that array.
+
+    Args:
+        inputs: A tuple or list of inputs, or one array or description of one.
+        what: What the model is called, for the message.
+
+    Raises:
+        FaninError: There is no input.
+    """
+    if hasattr(inputs, "shape") and hasattr(inputs, "dtype"):
+        return (inputs,)
+    if inputs is None or (isinstance(inputs, tuple | list) and not inputs):
+        raise FaninError(
+            f"{what} cannot be traced without an example input.",
+            expected="an array, or a description of one, for each argument",
+            fix='inputs=(jax.ShapeDtypeStruct((8, 20), "float32"),), with the shape of a batch',
+        )
+    if isinstance(inputs, Mapping) or not isinstance(inputs, tuple | list):
+        return (inputs,)
+    return tuple(inputs)
+
+
+def separated(
+    positional: Sequence[Any], keywords: Mapping[str, Any], function: Callable[..., Any], skipped: int = 0
+) -> tuple[list[Any], list[str], Callable[[Sequence[Any]], tuple[Sequence[Any], dict[str, Any]]]]:
+    """Return the arrays among arguments, their names, and a function that puts others in their places.
+
+    Args:
+        positional: Arguments by place.
+        keywords: Arguments by name.
+        function: What is called with them, for the names.
+        skipped: How many of its first parameters are not the inputs'.
+    """
+    leaves = named_leaves((tuple(positional), dict(keywords)))
+    structure = jax.tree.structure((tuple(positional), dict(keywords)))
+    places = [n for n, (_, leaf) in enumerate(leaves) if hasattr(leaf, "dtype") and hasattr(leaf, "shape")]
+
+    def together(arrays: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+        filled = [leaf for _, leaf in leaves]
+        for place, array in zip(places, arrays, strict=True):
+            filled[place] = array
+        return jax.tree.unflatten(structure, filled)
+
+    given = _parameters(function)[skipped:]
+    names = [_input_name(leaves[place][0], given) for place in places]
+    return [leaves[place][1] for place in places], names, together
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _input_name(path: str, parameters: Sequence[str]) -> str:
+    which, place, *rest = path.split(".")
+    if which == "0":
+        place = parameters[int(place)] if int(place) < len(parameters) else f"input_{place}"
+    return ".".join((place, *rest))
