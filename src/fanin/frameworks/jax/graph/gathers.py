@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from fanin.frameworks.jax.graph.builder import Builder
-from fanin.frameworks.jax.graph.shapes import reshaped, sliced
+from fanin.frameworks.jax.graph.shapes import reshaped, replaced, sliced
+from fanin.frameworks.jax.graph.elementwise import elementwise
 from fanin.frameworks.jax.graph.table import converts
 from fanin.frameworks.jax.graph.values import Known, Made, Spread, Value
 
@@ -94,3 +96,30 @@ def _fixed(graph: Builder, equation: Any, value: Value, places: np.ndarray) -> V
         return sliced(graph, value, axis, starts[0], starts[-1] + 1)
     parts = [sliced(graph, value, axis, start, start + 1) for start in starts]
     return graph.add("concat", parts, aval.shape, aval.dtype, axis=axis)
+
+
+_CHANGES = {"scatter": "", "scatter-add": "add", "scatter_add": "add", "scatter-mul": "multiply"}
+
+
+@converts(*_CHANGES)
+def _scatter(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | None:
+    """Return a value with one part along one axis set to another, or changed by it."""
+    value, places, update = inputs
+    numbers = equation.params["dimension_numbers"]
+    axes = tuple(numbers.scatter_dims_to_operand_dims)
+    if not isinstance(places, Known) or np.size(places.array) != 1 or len(axes) != 1:
+        return None
+    if getattr(numbers, "operand_batching_dims", ()):
+        return None
+    axis, start = axes[0], int(np.asarray(places.array).reshape(()))
+    kept = [size for n, size in enumerate(value.shape) if n != axis]
+    size = 1 if axis in numbers.inserted_window_dims else update.shape[axis]
+    whole = (*kept[:axis], size, *kept[axis:])
+    if np.prod(whole) != np.prod(update.shape) or not 0 <= start <= value.shape[axis] - size:
+        return None
+    part: Value = reshaped(graph, _unspread(graph, update), whole)
+    if function := _CHANGES[equation.primitive.name]:
+        before = sliced(graph, value, axis, start, start + size)
+        aval = jax.ShapeDtypeStruct(whole, value.dtype)
+        part = elementwise(graph, function, (before, part), aval)
+    return replaced(graph, value, part, axis, start)

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 from flax import linen as nn
 
-from fanin.errors import FaninError, users_code
+from fanin.errors import FaninError
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, call_marked
-from fanin.frameworks.jax.graph.trace import Call, Leaf, separated
+from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_code
 from fanin.frameworks.jax.linen.values import leaves
 
 
@@ -47,7 +47,7 @@ def call_of(
 
     variables = _checked(module, params)
     if variables is None:
-        with users_code(f"{type(module).__name__}.init fails on these inputs"):
+        with traced_code(f"{type(module).__name__}.init fails on these inputs", names, arrays):
             variables = jax.eval_shape(make, rngs)
     structure = jax.tree.structure(variables)
 

@@ -113,11 +113,23 @@ def _update(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | N
         return None
     if not changed:
         return update
-    axis, aval = changed[0], equation.outvars[0].aval
-    start, stop, size = found[axis], found[axis] + update.shape[axis], value.shape[axis]
+    return replaced(graph, value, update, changed[0], found[changed[0]])
+
+
+def replaced(graph: Builder, value: Value, part: Value, axis: int, start: int) -> Value:
+    """Return a value with a part along one axis put in place of its own.
+
+    Args:
+        graph: The graph in the making.
+        value: The value.
+        part: What takes the place; all of its other axes are the value's.
+        axis: The axis.
+        start: Where the part begins.
+    """
+    stop, size = start + part.shape[axis], value.shape[axis]
     parts: list[Value] = [sliced(graph, value, axis, 0, start)] if start else []
-    parts += [update, *([sliced(graph, value, axis, stop, size)] if stop < size else [])]
-    return graph.add("concat", parts, aval.shape, aval.dtype, axis=axis)
+    parts += [part, *([sliced(graph, value, axis, stop, size)] if stop < size else [])]
+    return graph.add("concat", parts, value.shape, value.dtype, axis=axis)
 
 
 def _clamped(starts: Sequence[Value], shape: Shape, sizes: Sequence[int]) -> list[int] | None:
@@ -133,6 +145,29 @@ def _clamped(starts: Sequence[Value], shape: Shape, sizes: Sequence[int]) -> lis
 def _concatenate(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value:
     aval = equation.outvars[0].aval
     return graph.add("concat", inputs, aval.shape, aval.dtype, axis=equation.params["dimension"])
+
+
+@converts("stack")
+def _stack(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value:
+    axis, aval = equation.params["axis"], equation.outvars[0].aval
+    rows = [reshaped(graph, value, (*value.shape[:axis], 1, *value.shape[axis:])) for value in inputs]
+    return graph.add("concat", rows, aval.shape, aval.dtype, axis=axis)
+
+
+@converts("unstack")
+def _unstack(graph: Builder, equation: Any, inputs: Sequence[Value]) -> list[Value]:
+    axis = equation.params["axis"]
+    count = inputs[0].shape[axis]
+    return [sliced(graph, inputs[0], axis, n, n + 1, drop=True) for n in range(count)]
+
+
+@converts("tile")
+def _tile(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value:
+    value, times = graph.made(inputs[0]), equation.params["reps"]
+    shape = tuple(n for pair in zip(times, value.shape, strict=True) for n in pair)
+    axes = tuple(range(1, len(shape), 2))
+    repeated = graph.add("broadcast", (value,), shape, value.dtype, axes=axes)
+    return reshaped(graph, repeated, equation.outvars[0].aval.shape)
 
 
 @converts("pad")

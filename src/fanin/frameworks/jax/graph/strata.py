@@ -22,6 +22,9 @@ _POINTS = 65_536
 _SMALL = 1 << 20
 """An array of so many values is made and measured where no function of single bits explains it."""
 
+_LARGEST = 1 << 24
+"""A known array of more values is not made."""
+
 _CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 _MOVING = frozenset({
     "broadcast_in_dim", "copy", "copy_p", "expand_dims", "gather", "name", "reshape", "rev", "sharding_constraint", "slice",
@@ -54,6 +57,10 @@ class _Key:
 
 class _Unknown:
     """What is not a function of single random bits."""
+
+
+class _Triangle(_Unknown):
+    """What is computed from the triangle of a QR decomposition, whose signs are as often + as -."""
 
 
 _Value = _Grid | _Known | _Key | _Unknown
@@ -165,13 +172,19 @@ class _Start:
             program, constants = getattr(held, "jaxpr", held), getattr(held, "consts", ())
             return self._program(program, [_of_constant(value) for value in constants], inputs)
         if all(isinstance(value, _Known) for value in inputs):
-            return _computed(equation, inputs)
+            large = sum(math.prod(var.aval.shape) for var in outputs) > _LARGEST and name != "broadcast_in_dim"
+            return [_Unknown() for _ in outputs] if large else _computed(equation, inputs)
         if any(isinstance(value, _Key) for value in inputs):
             return [_Key() for _ in outputs]
         if name in ("qr", "householder_product"):
             return self._orthonormal(equation)
         if name == "geqrf":
-            return [_Grid(self._normal()), _Grid(self._normal())]
+            return [_Triangle() for _ in outputs]
+        if any(isinstance(value, _Triangle) for value in inputs):
+            if name == "sign":
+                return [_Grid(self._rng.permutation(np.resize(np.float32([-1, 1]), _POINTS)))]
+            if not any(isinstance(value, _Grid) for value in inputs):
+                return [_Triangle() for _ in outputs]
         return [self._elementwise(equation, inputs)] if len(outputs) == 1 else [_Unknown() for _ in outputs]
 
     def _bits(self, width: int) -> _Grid:
@@ -188,8 +201,7 @@ class _Start:
         """Return a matrix with orthonormal rows or columns, and the triangle that is left."""
         rows, columns = equation.outvars[0].aval.shape[-2:]
         values = self._normal() / np.float32(math.sqrt(max(rows, columns)))
-        triangle = [_Grid(self._normal()) for _ in equation.outvars[1:]]
-        return [_Grid(values, orthogonal=True), *triangle]
+        return [_Grid(values, orthogonal=True), *(_Triangle() for _ in equation.outvars[1:])]
 
     def _scan(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
         """Return the values of one step, as all steps have the same law; what is carried is not known."""

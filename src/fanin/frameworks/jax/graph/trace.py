@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ import jax
 
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.jax.tree import named_leaves
+
+
+_WANTS_IDS = ("must be an integer", "must be integers", "must have integer", "integer type")
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,31 @@ def program(call: Call) -> Any:
     """
     variables = [jax.ShapeDtypeStruct(leaf.value.shape, leaf.value.dtype) for leaf in call.leaves]
     arrays = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in call.arrays]
+    with traced_code(f"{call.name} cannot be traced with these inputs", call.names, call.arrays):
+        return jax.make_jaxpr(call.function)(variables, arrays)
+
+
+@contextlib.contextmanager
+def traced_code(what: str, names: Sequence[str], arrays: Sequence[Any]) -> Iterator[None]:
+    """Turn what a model raises while it is traced into one message, with what may help.
+
+    Args:
+        what: What fails then, to begin the message.
+        names: Names of the inputs.
+        arrays: The inputs, or descriptions of them.
+    """
     try:
-        with users_code(f"{call.name} cannot be traced with these inputs"):
-            return jax.make_jaxpr(call.function)(variables, arrays)
+        with users_code(what):
+            yield
     except FaninError as error:
-        raise _explained(error, call) from error.__cause__
+        raise _explained(error, names, arrays) from error.__cause__
 
 
-def _explained(error: FaninError, call: Call) -> FaninError:
-    """Return the error with what may help: of control flow on data, of ids that are no integers, of shapes."""
+def _explained(error: FaninError, names: Sequence[str], arrays: Sequence[Any]) -> FaninError:
+    """Return the error with what may help: of Python's control flow on data, of ids, of shapes."""
     cause = type(error.__cause__).__name__
     given = ", ".join(
-        f"{name} {tuple(array.shape)} {array.dtype}"
-        for name, array in zip(call.names, call.arrays, strict=True)
+        f"{name} {tuple(array.shape)} {array.dtype}" for name, array in zip(names, arrays, strict=True)
     )
     if cause in ("TracerBoolConversionError", "ConcretizationTypeError", "TracerIntegerConversionError"):
         return FaninError(
@@ -84,7 +100,7 @@ def _explained(error: FaninError, call: Call) -> FaninError:
             expected="a program that does not depend on the values of its inputs",
             fix="jax.lax.cond, jnp.where or a constant in place of Python's if on an array",
         )
-    if "must be integers" in error.what or ("integer" in error.what and "float" in error.what):
+    if any(text in error.what for text in _WANTS_IDS):
         fix = 'jax.ShapeDtypeStruct(shape, "int32") for inputs that are ids'
         return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=fix)
     return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=error.fix)
