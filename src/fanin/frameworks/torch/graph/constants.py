@@ -1,0 +1,77 @@
+"""Values that are known: what a node says of them, and masks that are causal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from fanin.graph.signal import Attribute
+
+LARGEST = 65_536
+"""So many numbers are kept as they are; of more, only their moments."""
+
+_BLOCKED = -1e4
+"""A score that no softmax lets through."""
+
+
+def constant_attributes(tensor: torch.Tensor) -> dict[str, Attribute]:
+    """Return what a constant node has to say of its values.
+
+    Example:
+        >>> constant_attributes(torch.tensor([1.0, 3.0]))
+        {'value': (1.0, 3.0)}
+    """
+    attributes: dict[str, Attribute] = {}
+    if tensor.numel() <= LARGEST:
+        attributes["value"] = _nested(tensor.tolist())
+    else:
+        values = tensor.to(torch.float64)
+        attributes["mean"] = float(values.mean())
+        attributes["second_moment"] = float(values.square().mean())
+    if is_causal(tensor):
+        attributes["mask"] = "causal"
+    return attributes
+
+
+def _nested(values: Any) -> Any:
+    return tuple(_nested(value) for value in values) if isinstance(values, list) else values
+
+
+def is_causal(mask: torch.Tensor) -> bool:
+    """Return whether a mask lets each position see itself and those before it, and no other.
+
+    Args:
+        mask: (..., queries, keys): true where a position is seen, or what is added to the scores.
+
+    Example:
+        >>> is_causal(torch.ones(3, 3).tril().bool()), is_causal(torch.ones(3, 3).bool())
+        (True, False)
+    """
+    seen = _seen(mask)
+    if seen is None or seen.shape[-1] != seen.shape[-2] or seen.shape[-1] < 2:
+        return False
+    return bool((seen == torch.ones(seen.shape[-2:], dtype=torch.bool).tril()).all())
+
+
+def is_open(mask: torch.Tensor) -> bool:
+    """Return whether a mask hides nothing and adds nothing.
+
+    Example:
+        >>> is_open(torch.zeros(2, 2)), is_open(torch.ones(2, 2).tril().bool())
+        (True, False)
+    """
+    seen = _seen(mask)
+    return seen is not None and bool(seen.all())
+
+
+def _seen(mask: torch.Tensor) -> torch.Tensor | None:
+    """Return which positions see which, None where the mask does more than hide."""
+    if mask.ndim < 2 or mask.is_complex():
+        return None
+    if mask.dtype is torch.bool:
+        return mask
+    if not mask.is_floating_point():
+        return None
+    open_, hidden = mask == 0, mask <= _BLOCKED
+    return open_ if bool((open_ | hidden).all()) else None

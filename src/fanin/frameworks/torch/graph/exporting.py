@@ -1,0 +1,108 @@
+"""A module's operations, as `torch.export` finds them without running it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from fanin.frameworks.torch.graph.failures import failure
+
+PREFIX = "model"
+"""Where the model stands in the module that is exported."""
+
+
+class _Flat(nn.Module):
+    """Calls a model and returns all tensors that it returns, wherever they are."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.more = _without_cache(model)
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, ...]:
+        return tuple(_tensors(self.model(*args, **{**self.more, **kwargs})))
+
+
+def _without_cache(model: nn.Module) -> dict[str, Any]:
+    """Return the argument that leaves out Hugging Face's cache of keys and values."""
+    cached = hasattr(model, "config") and "use_cache" in inspect.signature(model.forward).parameters
+    return {"use_cache": False} if cached else {}
+
+
+def _tensors(result: Any) -> Iterator[torch.Tensor]:
+    if isinstance(result, torch.Tensor):
+        yield result
+    elif isinstance(result, Mapping):
+        for each in result.values():
+            yield from _tensors(each)
+    elif isinstance(result, Sequence) and not isinstance(result, str):
+        for each in result:
+            yield from _tensors(each)
+    elif dataclasses.is_dataclass(result):
+        for field in dataclasses.fields(result):
+            yield from _tensors(getattr(result, field.name))
+
+
+def exported(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, train: bool
+) -> torch.export.ExportedProgram:
+    """Return the operations of a module's call, layers whole.
+
+    Args:
+        model: The module; it is neither run nor changed.
+        args: What it is called with.
+        kwargs: What it is called with by name.
+        train: Whether it is called as in training.
+
+    Raises:
+        FaninError: It cannot be traced.
+    """
+    with _quiet(), _mode(model, train), _layers_whole(), torch.no_grad():
+        try:
+            return torch.export.export(_Flat(model), args, dict(kwargs), strict=False)
+        except Exception as error:  # a trace fails in as many ways as there are models
+            raise failure(model, error) from error
+
+
+@contextlib.contextmanager
+def _mode(model: nn.Module, train: bool) -> Iterator[None]:
+    """Put a module into training or evaluation, and each of its parts back into what it was."""
+    before = {module: module.training for module in model.modules()}
+    model.train(train)
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training
+
+
+@contextlib.contextmanager
+def _layers_whole() -> Iterator[None]:
+    """Keep PyTorch from taking attention layers for one operation, which leaves nothing to see."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what `torch.export` warns of, and logs before it raises it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

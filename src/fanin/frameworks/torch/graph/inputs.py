@@ -1,0 +1,56 @@
+"""Example inputs: made from shapes, and checked before a model is traced with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from fanin.errors import FaninError
+
+
+def example(shape: Sequence[int], dtype: torch.dtype = torch.float32, *, like: nn.Module) -> torch.Tensor:
+    """Return a tensor of zeros on a module's device.
+
+    Args:
+        shape: Its shape.
+        dtype: Its type; an integer one for ids.
+        like: The module that will be called with it.
+
+    Example:
+        >>> example((2, 3), like=nn.Linear(3, 4, device="meta")).device.type
+        'meta'
+    """
+    first = next((tensor for tensor in [*like.parameters(), *like.buffers()]), None)
+    return torch.zeros(tuple(shape), dtype=dtype, device="cpu" if first is None else first.device)
+
+
+def checked(
+    model: nn.Module, inputs: tuple[Any, ...] | Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments and named arguments, on the device that the model is on.
+
+    Raises:
+        FaninError: There is no tensor among them, or floats are given for the ids of a table.
+    """
+    if isinstance(inputs, torch.Tensor):
+        inputs = (inputs,)
+    named = dict(inputs) if isinstance(inputs, Mapping) else {}
+    args = () if isinstance(inputs, Mapping) else tuple(inputs)
+    tensors = [value for value in (*args, *named.values()) if isinstance(value, torch.Tensor)]
+    if not tensors:
+        raise FaninError(
+            f"There is no example input for {type(model).__name__}.",
+            expected="a tuple of tensors, such as (torch.zeros(8, 3, 224, 224),)",
+        )
+    return tuple(_placed(model, value) for value in args), {k: _placed(model, v) for k, v in named.items()}
+
+
+def _placed(model: nn.Module, value: Any) -> Any:
+    """Return a tensor on the meta device where the model is there, which real ones do not go with."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    meta = any(tensor.is_meta for tensor in model.parameters())
+    return value.to("meta") if meta and not value.is_meta else value

@@ -1,0 +1,111 @@
+"""A PyTorch module as a signal graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export.graph_signature import InputKind
+
+from fanin.frameworks.torch.graph import ops
+from fanin.frameworks.torch.graph.builder import Builder
+from fanin.frameworks.torch.graph.exporting import PREFIX, exported
+from fanin.frameworks.torch.graph.inputs import checked
+from fanin.frameworks.torch.graph.layers import layer_nodes
+from fanin.frameworks.torch.graph.values import Value, dtype_name
+from fanin.frameworks.torch.graph.walking import Walker
+from fanin.frameworks.torch.inventory import uncompiled
+from fanin.frameworks.torch.laws import weights_of
+from fanin.graph.signal import SignalGraph, Weight
+
+__all__ = ["ops", "signal_graph"]
+
+
+def signal_graph(
+    model: nn.Module,
+    inputs: tuple[Any, ...] | Mapping[str, Any],
+    *,
+    train: bool = False,
+    laws: Mapping[str, Weight] | None = None,
+) -> SignalGraph:
+    """Return what a module computes, as operations on values whose weights have laws instead of values.
+
+    Args:
+        model: Any module, on the meta device too; it is not run, and it stays as it is.
+        inputs: Example tensors that it is called with, real or on the meta device; by name where a mapping.
+        train: Whether it is called as in training (dropout, statistics of the batch).
+        laws: What parameters are distributed by, by name, in the place of what they hold or declare.
+
+    Raises:
+        FaninError: There is no input, the model does not take it, or cannot be traced.
+
+    Example:
+        >>> graph = signal_graph(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (torch.zeros(2, 3),))
+        >>> [node.op for node in graph], dict(graph.layers)
+        (['input', 'parameter', 'parameter', 'linear', 'elementwise'], {'0': 'linear', '1': 'relu'})
+    """
+    model = uncompiled(model)
+    args, kwargs = checked(model, inputs)
+    program = exported(model, args, kwargs, train=train)
+    weights = weights_of(model, laws or {})
+    builder = Builder()
+    known = _placeholders(program, model, builder, weights)
+    walker = Walker(builder, program.graph_module, known, PREFIX)
+    outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
+    names = tuple(builder.output(value) for value in outputs)
+    layers = {
+        path: builder.node_of(value)
+        for path, value in layer_nodes(walker.made, PREFIX).items()
+        if builder.node_of(value)
+    }
+    return _alive(builder, names, layers, weights, type(model).__name__)
+
+
+def _placeholders(
+    program: torch.export.ExportedProgram, model: nn.Module, builder: Builder, weights: Mapping[str, Weight]
+) -> dict[str, Value]:
+    """Return the values of inputs, parameters, buffers and constants, by the names of their placeholders."""
+    tensors: dict[str, Any] = dict(model.named_parameters(remove_duplicate=False))
+    tensors |= dict(model.named_buffers(remove_duplicate=False))
+    canonical = {other: weight.name for weight in weights.values() for other in (weight.name, *weight.tied)}
+    shapes = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    known: dict[str, Value] = {}
+    for spec in program.graph_signature.input_specs:
+        placeholder, traced = spec.arg.name, shapes.get(spec.arg.name)
+        if not isinstance(traced, torch.Tensor):
+            continue
+        shape, dtype = tuple(traced.shape), dtype_name(traced.dtype)
+        if spec.kind is InputKind.USER_INPUT:
+            known[placeholder] = builder.input(placeholder, shape, dtype)
+            continue
+        name = str(spec.target).removeprefix(f"{PREFIX}.")
+        if spec.kind is InputKind.CONSTANT_TENSOR:
+            constant: Any = program.constants[str(spec.target)]
+            known[placeholder] = Value(shape, dtype, tensor=constant)
+            continue
+        values = tensors[name].detach() if spec.kind is InputKind.BUFFER else None
+        known_ = values is not None and not values.is_meta
+        weight = canonical.get(name, name)
+        known[placeholder] = Value(shape, dtype, weight=weight, tensor=values if known_ else None)
+    return known
+
+
+def _alive(
+    builder: Builder,
+    outputs: tuple[str, ...],
+    layers: dict[str, str],
+    weights: Mapping[str, Weight],
+    name: str,
+) -> SignalGraph:
+    """Return the graph of what the outputs depend on."""
+    alive = set(outputs)
+    for node in reversed(builder.nodes):
+        if node.name in alive:
+            alive.update(node.inputs)
+    nodes = tuple(node for node in builder.nodes if node.name in alive or node.op == "input")
+    read = {node["weight"] for node in nodes if node.op == "parameter"}
+    ends = {path: node for path, node in layers.items() if node in alive}
+    kept = tuple(weight for key, weight in weights.items() if key in read)
+    return SignalGraph(nodes, kept, outputs, ends, name)

@@ -1,0 +1,209 @@
+"""From the operations that PyTorch exports to the nodes of a signal graph."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import map_arg
+
+from fanin.errors import FaninError
+from fanin.frameworks.torch.graph.builder import Builder
+from fanin.frameworks.torch.graph.call import CONVERTERS, Call
+from fanin.frameworks.torch.graph.folding import folded, is_random
+from fanin.frameworks.torch.graph.mutation import Places
+from fanin.frameworks.torch.graph.sources import source_of
+from fanin.frameworks.torch.graph.values import Value, dtype_name
+
+_IGNORED = (
+    "aten._assert_tensor_metadata",
+    "aten._assert_async",
+    "aten._assert_scalar",
+    "aten.sym_constrain_range",
+)
+_OF_SHAPES = (
+    "empty_like",
+    "full_like",
+    "new_empty",
+    "new_full",
+    "new_ones",
+    "new_zeros",
+    "ones_like",
+    "zeros_like",
+)
+"""What these return depends on their operand's shape and type alone."""
+
+_INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "hints_wrapper")
+
+
+class Walker:
+    """Goes through an exported graph in the order of execution.
+
+    Args:
+        builder: Where nodes go.
+        module: Whose attributes the graph reads.
+        known: Values of its first placeholders, by their names.
+        drop: The prefix of module paths that is not the model's own.
+    """
+
+    def __init__(
+        self, builder: Builder, module: torch.nn.Module, known: Mapping[str, Value], drop: str
+    ) -> None:
+        self.builder, self.module, self.known, self.drop = builder, module, known, drop
+        self.made: dict[fx.Node, Any] = {}
+        self.places = Places(self)
+
+    def run(self, graph: fx.Graph) -> Any:
+        """Return what the graph returns, tensors as values."""
+        for node in graph.nodes:
+            if node.op == "output":
+                return self.read(node.args[0])
+            self.made[node] = self.converted(node)
+            self.places.set(node, self.made[node])
+        return ()
+
+    def read(self, argument: Any) -> Any:
+        """Return an argument with values in the place of nodes."""
+        return map_arg(argument, self.places.read)
+
+    def converted(self, node: fx.Node) -> Any:
+        """Return the value of a traced node, as its operands are now."""
+        if node.op == "placeholder":
+            return self.known[node.name]
+        if node.op == "get_attr":
+            found = operator.attrgetter(str(node.target))(self.module)
+            return _constant(found) if isinstance(found, torch.Tensor) else found
+        self.builder.label = node.name
+        self.builder.source = source_of(node, self.drop)
+        if node.target is operator.getitem:
+            return self.read(node.args[0])[node.args[1]]
+        name = getattr(node.target, "__name__", "")
+        if name in _INLINED:
+            return self._inlined(node)
+        return self.operation(node)
+
+    def operation(self, node: fx.Node) -> Any:
+        """Return the values of one operator's results."""
+        target: Any = node.target
+        if not isinstance(target, torch._ops.OpOverload):
+            return self._unknown(node)
+        name = str(target).rpartition(".")[0]
+        if name in _IGNORED:
+            return None
+        args, kwargs = self.read(node.args), self.read(node.kwargs)
+        if target._schema.is_mutable and name.endswith("_"):
+            return self.places.write(node, name, args, kwargs)
+        return self.called(target, name, node, args, kwargs)
+
+    def called(self, target: Any, name: str, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        """Return the values of an operator's results: computed where all is known, else nodes."""
+        if not is_random(target) and _all_known(args, kwargs):
+            return _valued(folded(target, *_tensors(args, kwargs)))
+        if name.removeprefix("aten.") in _OF_SHAPES:
+            return self._of_shape(target, args, kwargs)
+        call = Call(name, target._overloadname, _bound(target, args, kwargs), _results(node), self.builder)
+        converter = CONVERTERS.get(name)
+        return converter(call) if converter else call.opaque()
+
+    def _of_shape(self, target: Any, args: Any, kwargs: Any) -> Value:
+        like: Value = args[0]
+        blank = torch.zeros((), dtype=getattr(torch, like.dtype)).expand(like.shape)
+        others = mapped(args[1:], lambda value: value.tensor)
+        return _valued(folded(target, [blank, *others], kwargs))
+
+    def _inlined(self, node: fx.Node) -> Any:
+        """Return the results of a graph inside of the graph, such as that under a context manager."""
+        args = [self.places.read(arg) if isinstance(arg, fx.Node) else arg for arg in node.args]
+        place = next(i for i, arg in enumerate(args) if isinstance(arg, fx.GraphModule))
+        inner: Any = args[place]
+        doors = [child for child in inner.graph.nodes if child.op == "placeholder"]
+        known: dict[str, Any] = dict(zip((door.name for door in doors), args[place + 1 :], strict=True))
+        walker = Walker(self.builder, inner, known, self.drop)
+        results = walker.run(inner.graph)
+        self.made |= walker.made
+        for door, outer in zip(doors, node.args[place + 1 :], strict=True):
+            if walker.places.read(door) is not known[door.name] and isinstance(outer, fx.Node):
+                self.places.put(outer, walker.places.read(door))
+        return results
+
+    def _unknown(self, node: fx.Node) -> Any:
+        name = getattr(node.target, "__name__", str(node.target))
+        read: Any = self.read(list(node.args))
+        call = Call(name, "", {str(i): value for i, value in enumerate(read)}, _results(node), self.builder)
+        return call.opaque()
+
+
+def _constant(tensor: torch.Tensor) -> Value:
+    return Value(tuple(tensor.shape), dtype_name(tensor.dtype), tensor=tensor)
+
+
+def _valued(results: Any) -> Any:
+    """Return known tensors as values."""
+    if isinstance(results, torch.Tensor):
+        return _constant(results)
+    return [_valued(result) for result in results] if isinstance(results, list | tuple) else results
+
+
+def _all_known(args: Any, kwargs: Any) -> bool:
+    known = True
+
+    def look(argument: Any) -> None:
+        nonlocal known
+        if isinstance(argument, Value):
+            known = known and argument.constant
+        elif isinstance(argument, list | tuple):
+            for each in argument:
+                look(each)
+
+    look([*args, *kwargs.values()])
+    return known
+
+
+def _tensors(args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    return mapped(args, lambda value: value.tensor), mapped(kwargs, lambda value: value.tensor)
+
+
+def mapped(argument: Any, change: Callable[[Value], Any]) -> Any:
+    """Return an argument with each value in it changed."""
+    if isinstance(argument, Value):
+        return change(argument)
+    if isinstance(argument, list | tuple):
+        return [mapped(each, change) for each in argument]
+    if isinstance(argument, dict):
+        return {name: mapped(each, change) for name, each in argument.items()}
+    return argument
+
+
+def _bound(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return an operator's arguments by name, defaults among them."""
+    bound: dict[str, Any] = {}
+    for place, argument in enumerate(target._schema.arguments):
+        if place < len(args):
+            bound[argument.name] = args[place]
+        elif argument.name in kwargs:
+            bound[argument.name] = kwargs[argument.name]
+        elif argument.has_default_value():
+            bound[argument.name] = argument.default_value
+    return bound
+
+
+def _results(node: fx.Node) -> tuple[tuple[tuple[int, ...], str], ...]:
+    value = node.meta.get("val")
+    several = value if isinstance(value, list | tuple) else (value,)
+    return tuple(
+        (_shape(node, one), dtype_name(one.dtype)) for one in several if isinstance(one, torch.Tensor)
+    )
+
+
+def _shape(node: fx.Node, tensor: torch.Tensor) -> tuple[int, ...]:
+    if not all(isinstance(size, int) for size in tensor.shape):
+        where = source_of(node, "")
+        raise FaninError(
+            f"{node.name} at {where} has a size that depends on values: {tuple(tensor.shape)}.",
+            expected="shapes that follow from the shapes of the inputs",
+            fix="replace it by an operation of a fixed size, such as a mask",
+        )
+    return tuple(tensor.shape)
