@@ -33,7 +33,7 @@ class Cnn(eqx.Module):
             eqx.nn.ConvTranspose2d(8, 4, 3, stride=2, key=keys[1]),
             eqx.nn.AvgPool2d(2, 1),
             jnp.ravel,
-            eqx.nn.Linear(64, 3, key=keys[2]),
+            eqx.nn.Linear(256, 3, key=keys[2]),
         ]
 
     def __call__(self, x):

@@ -182,6 +182,13 @@ def _described(array: np.ndarray) -> dict[str, Attribute]:
     return {"mean": float(wide.mean()), "second_moment": float(np.square(wide).mean()), **attributes}
 
 
+def plain(value: Any) -> Any:
+    """Return an attribute without NumPy's numbers."""
+    if isinstance(value, tuple):
+        return value if len(value) > 64 else tuple(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def nested(value: Any) -> Any:
     """Return nested lists as nested tuples."""
     return tuple(map(nested, value)) if isinstance(value, list) else value

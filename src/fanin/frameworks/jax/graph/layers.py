@@ -37,7 +37,7 @@ def _owner(graph: Builder, node: Node, owners: dict[str, str]) -> str:
     before = next(
         (owners[name] for name in node.inputs if _varies(graph, graph.nodes[name]) and name in owners), ""
     )
-    lone = "." not in str(graph.nodes[weights[0]].get("weight", "."))
+    lone = path in graph.weights
     return before if lone and before and node.op == "elementwise" else path
 
 

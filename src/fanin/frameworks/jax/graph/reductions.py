@@ -14,6 +14,7 @@ from fanin.frameworks.jax.graph.table import converts
 from fanin.frameworks.jax.graph.values import Known, Value
 
 _FUNCTIONS = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min"}
+_OVER_DEVICES = {"psum": "sum", "psum_invariant": "sum", "pmax": "max", "pmin": "min"}
 
 
 @converts(*_FUNCTIONS)
@@ -26,6 +27,20 @@ def _reduce(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value:
     return graph.add(
         "reduce", inputs, aval.shape, aval.dtype, stem=function, function=function, axes=axes, keep=False
     )
+
+
+@converts(*_OVER_DEVICES)
+def _reduce_mapped(graph: Builder, equation: Any, inputs: Sequence[Value]) -> list[Value] | None:
+    """Reduce over an axis that jax.vmap named: it is one of the value's own."""
+    axes = equation.params["axes"]
+    if not all(isinstance(axis, int) for axis in axes) or equation.params.get("axis_index_groups"):
+        return None
+    function = _OVER_DEVICES[equation.primitive.name]
+    more: dict[str, Any] = {"function": function, "axes": tuple(sorted(axes)), "keep": False}
+    return [
+        graph.add("reduce", (value,), var.aval.shape, var.aval.dtype, stem=function, **more)
+        for value, var in zip(inputs, equation.outvars, strict=True)
+    ]
 
 
 @converts("reduce_window_max", "reduce_window_sum")

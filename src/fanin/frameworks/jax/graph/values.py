@@ -35,7 +35,10 @@ class Known:
         # Views that were broadcast repeat the same memory, so that only the rest needs a look.
         seen = array[tuple(slice(1) if step == 0 else slice(None) for step in array.strides)]
         same = bool((seen == first).all()) or bool((seen != seen).all())
-        return first.item() if same else None
+        if not same:
+            return None
+        # The number that somebody wrote, 1e-6, not what single precision made of it.
+        return float(str(first)) if array.dtype.kind in "fV" else first.item()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,199 @@
+"""Layer, RMS, instance and batch norm, from a mean, a variance and one by its root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from fanin.graph.signal import Node
+from fanin.theory.recognition.draft import Draft, axes_of_vector, bare, fits, function, spread
+from fanin.theory.recognition.statistics import Scale, divisor, scale, statistic, unrepeated
+
+_DEEPEST = 4
+
+
+class _Factor(NamedTuple):
+    name: str
+    divides: bool
+
+
+def norm(draft: Draft, node: Node) -> None:
+    """Put a centred value, or a value, and the root that it is divided by together."""
+    if not function(node, "multiply", "divide") or len(node.inputs) != 2 or not draft.varies(node.name):
+        return
+    factors = list(_factors(draft, node, _DEEPEST))
+    scales = [(f, found) for f in factors if (found := (divisor if f.divides else scale)(draft, f.name))]
+    if len(scales) != 1:
+        return
+    factor, by = scales[0]
+    rest = [f for f in factors if f is not factor]
+    for subject in rest:
+        others = [f for f in rest if f is not subject]
+        if subject.divides or any(f.divides for f in others) or len(others) > 1:
+            continue
+        if draft[subject.name].shape != node.shape or any(draft.varies(f.name) for f in others):
+            continue
+        if _made(draft, node, subject.name, factor.name, by, [f.name for f in others]):
+            return
+
+
+def _factors(draft: Draft, node: Node, depth: int) -> Iterator[_Factor]:
+    """Yield the factors of a product of products."""
+    for place, name in enumerate(node.inputs):
+        inner, divides = unrepeated(draft, name), place == 1 and function(node, "divide")
+        product = function(inner, "multiply", "divide") and len(inner.inputs) == 2 and not divides and depth
+        if product and scale(draft, name) is None:
+            yield from _factors(draft, inner, depth - 1)
+        else:
+            yield _Factor(name, divides)
+
+
+def _made(draft: Draft, node: Node, subject: str, factor: str, by: Scale, others: list[str]) -> bool:
+    """Put a norm in the place of a product, if it is one; return whether it is."""
+    if by.statistic is None:
+        return _of_given(draft, node, subject, by, others)
+    found = by.statistic
+    x, axes = (subject, found.axes)
+    grouped = 0
+    if found.kind == "variance":
+        centre = draft[subject]
+        if not function(centre, "subtract") or len(centre.inputs) != 2:
+            return False
+        mean = statistic(draft, centre.inputs[1])
+        if mean is None or (mean.of, mean.axes, mean.kind) != (found.of, found.axes, "mean"):
+            return False
+        x = centre.inputs[0]
+    elif _scales_mean(draft, subject, found.of):
+        return False
+    if found.of != x:
+        grouped = _groups(draft, found.of, x, axes)
+        if not grouped or found.kind != "variance":
+            return False
+    elif not fits(unwrapped_shape(draft, factor, node), draft[x].shape, axes):
+        return False
+    attributes = _group(draft[x], grouped) if grouped else _kind(draft[x], axes, found.kind == "square")
+    if attributes is None:
+        return False
+    attributes |= {"eps": by.eps, "slots": ()}
+    if not others:
+        draft.put(node, "norm", (x,), **attributes)
+        return True
+    inner = draft.add(node, "norm", (x,), node.shape, **attributes)
+    draft.put(node, "elementwise", (inner.name, others[0]), function="multiply")
+    return True
+
+
+def unwrapped_shape(draft: Draft, factor: str, node: Node) -> tuple[int, ...]:
+    """Return the shape in which a factor meets the value that it scales."""
+    shape = draft[factor].shape
+    return shape if len(shape) == len(node.shape) else spread(shape, len(node.shape))
+
+
+def _scales_mean(draft: Draft, subject: str, of: str) -> bool:
+    return subject != of and bare(draft, subject).name != of
+
+
+def _kind(x: Node, axes: tuple[int, ...], squares: bool) -> dict[str, Any] | None:
+    """Return which norm it is by the axes that its statistics are taken over."""
+    rank, last = len(x.shape), len(x.shape) - 1
+    kept = [axis for axis in range(rank) if axis not in axes]
+    if squares:
+        return {"kind": "rms", "axes": axes, "channel": max(axes)} if 0 in kept or rank == 1 else None
+    if 0 in axes and rank > 1:
+        return {"kind": "batch", "axes": axes, "channel": kept[0], "train": True} if len(kept) == 1 else None
+    if last in kept and kept in ([0, last], [last]) and rank > 2:
+        return {"kind": "instance", "axes": axes, "channel": last, "train": True}
+    return {"kind": "layer", "axes": axes, "channel": max(axes)}
+
+
+def _groups(draft: Draft, of: str, x: str, axes: tuple[int, ...]) -> int:
+    """Return how many groups statistics are of, taken over a reshaped value (..., groups, size); 0 for none."""
+    split, shape = draft[of], draft[x].shape
+    if split.op != "reshape" or split.inputs[0] != x or len(split.shape) != len(shape) + 1:
+        return 0
+    rank = len(shape)
+    every = (*range(1, rank - 1), rank)
+    return split.shape[-2] if split.shape[:-2] == shape[:-1] and tuple(sorted(axes)) == every else 0
+
+
+def _group(x: Node, groups: int) -> dict[str, Any]:
+    rank = len(x.shape)
+    return {"kind": "group", "axes": tuple(range(1, rank)), "channel": rank - 1, "groups": groups}
+
+
+def _of_given(draft: Draft, node: Node, subject: str, by: Scale, others: list[str]) -> bool:
+    """Put the norm with kept statistics of a trained batch norm in the place of a product."""
+    centre = draft[subject]
+    if not function(centre, "subtract") or len(centre.inputs) != 2:
+        return False
+    x, shift = centre.inputs
+    mean = bare(draft, shift)
+    axes = axes_of_vector(draft[shift].shape, node.shape)
+    if mean.op != "parameter" or axes is None or len(axes) != 1 or draft[x].shape != node.shape:
+        return False
+    if len(mean.shape) != 1 or draft[by.given].shape != mean.shape:
+        return False
+    over = tuple(axis for axis in range(len(node.shape)) if axis != axes[0])
+    attributes: dict[str, Any] = {
+        "kind": "batch", "axes": over, "channel": axes[0], "eps": by.eps, "train": False,
+        "slots": ("mean", "variance"),
+    }  # fmt: skip
+    inputs = (x, mean.name, by.given)
+    if not others:
+        draft.put(node, "norm", inputs, **attributes)
+        return True
+    inner = draft.add(node, "norm", inputs, node.shape, **attributes)
+    draft.put(node, "elementwise", (inner.name, others[0]), function="multiply")
+    return True
+
+
+def scaled_norm(draft: Draft, node: Node) -> None:
+    """Put a norm and the parameter that it is multiplied with, or that is added to it, together."""
+    if not function(node, "multiply", "add") or len(node.inputs) != 2:
+        return
+    slot = "scale" if function(node, "multiply") else "offset"
+    for name, given in (node.inputs, node.inputs[::-1]):
+        made = draft[name]
+        if made.op != "norm" or made.shape != node.shape or draft.varies(given):
+            continue
+        slots = tuple(made["slots"])
+        taken = slots and ("offset" in slots or slot in slots)
+        vector = None if taken else _vector(draft, made, given)
+        if vector is not None:
+            parameter, kind = vector
+            at = 1 + ("scale" in slots)
+            inputs = (*made.inputs[:at], parameter, *made.inputs[at:])
+            new = (*slots[: at - 1], slot, *slots[at - 1 :])
+            draft.put(node, "norm", inputs, **{**made.attributes, **kind, "slots": new})
+            return
+
+
+def _vector(draft: Draft, made: Node, given: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the parameter that scales a norm along its own axes; None where it does not."""
+    parameter, shape = bare(draft, given), made.shape
+    axes = axes_of_vector(draft[given].shape, shape)
+    if axes is None or parameter.op == "constant":
+        return None
+    wanted = tuple(axis for axis in made["axes"] if shape[axis] != 1)
+    if made["kind"] not in ("layer", "rms"):
+        wanted = (made["channel"],)
+    if axes == wanted and len(parameter.shape) == max(len(wanted), 1):
+        return parameter.name, {}
+    if axes == wanted:
+        sizes = tuple(shape[axis] for axis in wanted)
+        return draft.add(made, "reshape", (parameter.name,), sizes, parameter.dtype).name, {}
+    return _of_channels(draft, made, parameter, axes)
+
+
+def _of_channels(
+    draft: Draft, made: Node, parameter: Node, axes: tuple[int, ...]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the parameter of a norm over positions whose channels come before these: an instance norm."""
+    over, rank = tuple(made["axes"]), len(made.shape)
+    if made["kind"] != "layer" or axes != (1,) or over != tuple(range(2, rank)) or made["slots"]:
+        return None
+    kind: dict[str, Any] = {"kind": "instance", "channel": 1, "train": True}
+    if len(parameter.shape) == 1:
+        return parameter.name, kind
+    sizes = (made.shape[1],)
+    return draft.add(made, "reshape", (parameter.name,), sizes, parameter.dtype).name, kind

@@ -1,0 +1,32 @@
+"""What is computed twice, and moves that follow each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fanin.graph.signal import Node
+from fanin.theory.recognition.draft import Draft
+
+_OWN = ("input", "dropout", "opaque", "scan")
+"""Ops of which two are not the same, even of the same inputs, or that are not compared."""
+
+
+def once(draft: Draft) -> None:
+    """Let what reads the second of two equal operations read the first one."""
+    first: dict[object, str] = {}
+    same: dict[str, str] = {}
+    for node in draft:
+        if any(name in same for name in node.inputs):
+            node = replace(node, inputs=tuple(same.get(name, name) for name in node.inputs))
+            draft.nodes[node.name] = node
+        if node.op not in _OWN:
+            key = node.op, node.inputs, node.shape, node.dtype, tuple(sorted(node.attributes.items()))
+            same_as = first.setdefault(key, node.name)
+            if same_as != node.name:
+                same[node.name] = same_as
+
+
+def permutation(draft: Draft, node: Node) -> None:
+    """Put a permutation of a permutation together."""
+    if node.op == "permute" and (inner := draft[node.inputs[0]]).op == "permute":
+        draft.put(node, "permute", inner.inputs, axes=tuple(inner["axes"][axis] for axis in node["axes"]))
