@@ -1,0 +1,152 @@
+"""What rules share: the graph, its axes, random numbers, and the gradients of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fanin.graph.axes import Atom, AtomRole, Axes
+from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import Covariance, normal
+from fanin.theory.propagation.draws import Array, Normals
+from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.signal import IMAGINED, Fixed, Kernel, Signal
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of a weight: E[dw^2] of each value, and its relative changes by chance."""
+
+    second_moment: float
+    chance: Array
+
+
+@dataclass(eq=False)
+class Context:
+    """A graph on its way through the rules.
+
+    Args:
+        graph: The graph.
+        axes: What its values' axes are made of.
+        normals: Where populations come from.
+        points: Points of a block that each node needs.
+        train: Whether the model trains.
+        gradients: What came out for weights.
+    """
+
+    graph: SignalGraph
+    axes: Mapping[str, Axes]
+    normals: Normals
+    points: Mapping[str, int]
+    train: bool = False
+    gradients: dict[str, list[Gradient]] = field(default_factory=dict)
+
+    def size(self, name: str, role: AtomRole) -> int:
+        """Return how many channels, positions or examples a node's value has."""
+        return math.prod(atom.size for atom in self.atoms(name, role))
+
+    def atoms(self, name: str, role: AtomRole) -> list[Atom]:
+        """Return a value's atoms of a role, outer ones first."""
+        return [atom for axis in self.axes[name] for atom in axis if atom.role == role]
+
+    def seen(self, signal: Signal) -> Array:
+        """Return the relative changes of a signal's second moment by chance, that of its own channels too."""
+        return signal.chance + np.sqrt(signal.own_chance)[:, None] * self.normals.independent((2, IMAGINED))
+
+    def seen_back(self, cotangent: Cotangent, signal: Signal) -> Array:
+        """Return the same of a gradient with respect to a signal."""
+        own = cotangent.spread(signal.places, signal.examples) / max(signal.width, 1)
+        return cotangent.chance + math.sqrt(own) * self.normals.independent((2, IMAGINED))
+
+    def population(self, wanted: Covariance) -> Array:
+        """Return a new normal population."""
+        return normal(self.normals, wanted)
+
+    def gradient(self, weight: str, second_moment: float, chance: Array) -> None:
+        """Take down what a weight's use adds to E[dw^2]."""
+        if weight:
+            self.gradients.setdefault(weight, []).append(Gradient(second_moment, chance))
+
+    def total(self, products: Covariance, places: Places, examples: int) -> float:
+        """Return the sum of products over all pairs of (example, position)."""
+        return float(np.sum(pair_counts(places, max(examples, 1)) * products))
+
+    def laid(self, value: Kernel | Fixed, node: Node, like: Places) -> Array:
+        """Return a weight or a constant as a population beside a node's other inputs.
+
+        Args:
+            value: What is used element by element.
+            node: Which uses it.
+            like: Places of its value.
+
+        Returns:
+            (rows or 1, samples or 1, points or 1).
+        """
+        if isinstance(value, Fixed):
+            return self._constant(value, node, like)
+        return self._drawn(value, node, like)
+
+    def _drawn(self, kernel: Kernel, node: Node, like: Places) -> Array:
+        roles = self.spanned(kernel.shape, node)
+        law = kernel.law
+        assert law is not None
+        if law.variance == 0 or not roles:
+            return np.full((1, 1, 1), law.mean)
+        rows, points = "channel" in roles, "position" in roles
+        columns = len(like) if points else 1
+        drawn = self.normals.take(columns) if rows else np.zeros((1, columns))
+        return law.mean + math.sqrt(law.variance) * drawn[:, None, :]
+
+    def spanned(self, shape: tuple[int, ...], node: Node) -> set[AtomRole]:
+        """Return the roles of the axes that a value of a shape spans beside a node's."""
+        axes = self.axes[node.name][len(node.shape) - len(shape) :]
+        return {atom.role for axis, size in zip(axes, shape, strict=True) for atom in axis if size > 1}
+
+    def _constant(self, value: Fixed, node: Node, like: Places) -> Array:
+        if value.array is None:
+            deviation = math.sqrt(max(value.second - value.mean**2, 0.0))
+            return (value.mean + deviation * self.normals.take(1))[:, None, :]
+        if value.array.ndim == 0 or value.array.size == 1:
+            return np.full((1, 1, 1), float(value.array.reshape(())))
+        return self._picked(value.array, node, like)
+
+    def _picked(self, array: Array, node: Node, like: Places) -> Array:
+        """Return a constant's values at each row's channel, at each sample and point."""
+        axes = self.axes[node.name][len(node.shape) - array.ndim :]
+        index = self._index(node.name, like)
+        places = []
+        for axis, size in zip(axes, array.shape, strict=True):
+            if size == 1:
+                places.append(np.zeros((1, 1, 1), int))
+                continue
+            flat: np.ndarray = np.zeros((1, 1, 1), int)
+            for atom in axis:
+                flat = flat * atom.size + index[atom.number]
+            places.append(flat)
+        return np.asarray(array[tuple(np.broadcast_arrays(*places))], float)
+
+    def _index(self, name: str, like: Places) -> dict[int, np.ndarray]:
+        """Return the index of each row, sample or point along every atom of a value."""
+        found: dict[int, np.ndarray] = {}
+        flats: dict[AtomRole, np.ndarray] = {
+            "channel": self.channels(self.size(name, "channel"))[:, None, None],
+            "batch": np.arange(SAMPLES)[None, :, None],
+            "position": like.positions[None, None, :],
+        }
+        for role, flat in flats.items():
+            atoms = self.atoms(name, role)
+            if atoms:
+                total = math.prod(atom.size for atom in atoms)
+                indices = np.unravel_index(flat % total, [atom.size for atom in atoms])
+                found |= {atom.number: at for atom, at in zip(atoms, indices, strict=True)}
+        return found
+
+    def channels(self, width: int) -> np.ndarray:
+        """Return the channel that each row stands for, in order, (rows,)."""
+        rows = self.normals.rows
+        jitter = np.random.default_rng(width).random(rows) if width > rows else 0.5
+        return ((np.arange(rows) + jitter) * width / rows).astype(int)

@@ -1,0 +1,130 @@
+"""Gradients with respect to a value: sums of known factors times independent normal populations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fanin.theory.propagation.covariance import Covariance, alike
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.signal import STILL
+
+_FEW = 256
+"""Rows that are enough to tell how much chance there is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A factor times a normal population of mean 0 that knows nothing of the signals.
+
+    Args:
+        slope: The factor, (rows, samples, points), 1 where all are the same.
+        inner: The population's second moments between places.
+    """
+
+    slope: Array
+    inner: Covariance
+
+    def covariance(self, places: Places) -> Covariance:
+        """Return E[g g'] = E[slope slope'] inner."""
+        if self.slope.size == 1:
+            return self.inner * float(self.slope.flat[0]) ** 2
+        whole = _whole(self.slope, places)
+        found = (whole.T @ whole / len(whole)).reshape(self.inner.shape)
+        return alike(found * self.inner, places)
+
+
+@dataclass(frozen=True, eq=False)
+class Cotangent:
+    """The gradient with respect to a value, as the sum of independent parts.
+
+    Since forward and backward populations are independent, no gradient has to be drawn: what elements do to
+    it is in the factors, what sums over channels do is in the second moments.
+
+    Args:
+        parts: What it is the sum of.
+        chance: Relative changes of its second moment in imagined networks.
+        drift: Logarithms of what slopes change in imagined networks, whose signals are larger or smaller,
+            (IMAGINED,).
+    """
+
+    parts: tuple[Part, ...]
+    chance: Array = field(default_factory=lambda: STILL)
+    drift: Array = field(default_factory=lambda: STILL[0])
+
+    @classmethod
+    def normal(cls, inner: Covariance, chance: Array = STILL, drift: Array = STILL[0]) -> Cotangent:
+        """Return a gradient that is a normal population."""
+        return cls((Part(np.ones((1, 1, 1)), inner),), chance, drift)
+
+    def covariance(self, places: Places) -> Covariance:
+        """Return E[g g'] between places."""
+        return sum((part.covariance(places) for part in self.parts), np.zeros(_shape(places)))
+
+    @property
+    def growth(self) -> float:
+        """E[g^2] of imagined networks over that of an infinitely wide one."""
+        return float(np.exp(np.mean(self.drift) + np.var(self.drift) / 2))
+
+    def times(self, slope: Array | float) -> Cotangent:
+        """Return it times a factor of each element."""
+        factor = np.asarray(slope, float)
+        parts = tuple(replace(part, slope=part.slope * factor) for part in self.parts)
+        return replace(self, parts=parts)
+
+    def __add__(self, other: Cotangent) -> Cotangent:
+        mine, theirs = self._size, other._size
+        total = mine + theirs
+        share = mine / total if total else 0.5
+        chance = share * self.chance + (1 - share) * other.chance
+        drift = share * self.drift + (1 - share) * other.drift
+        return Cotangent(_merged((*self.parts, *other.parts)), chance, drift)
+
+    @property
+    def _size(self) -> float:
+        return sum(float(np.mean(part.slope**2)) * _level(part.inner) for part in self.parts)
+
+    def spread(self, places: Places, examples: int) -> float:
+        """Return the relative variance, from channel to channel, of the mean of g^2 over all places.
+
+        Given the factors, g is normal with second moments C = sum slope slope' inner, so that
+        E[g_i^2 g_j^2] = E[C_ii C_jj + 2 C_ij^2].
+        """
+        size = SAMPLES * len(places)
+        given = np.zeros((1, size, size))
+        for part in self.parts:
+            whole = _whole(part.slope[:_FEW], places)
+            given = given + whole[:, :, None] * whole[:, None, :] * part.inner.reshape(size, size)
+        counts = pair_counts(places, max(examples, 1)).reshape(size, size)
+        counts = counts / np.sum(counts)
+        own = np.diagonal(given, axis1=1, axis2=2)
+        mean = np.mean(own @ np.sum(counts, axis=1))
+        if not mean:
+            return 0.0
+        products = np.mean(own[:, :, None] * own[:, None, :] + 2 * given**2, axis=0)
+        return max(float(np.sum(counts * products)) / float(mean) ** 2 - 1, 0.0)
+
+
+def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return parts with those of one factor for all elements made one."""
+    plain = [part for part in parts if part.slope.size == 1]
+    if len(plain) < 2:
+        return parts
+    inner = sum(part.inner * float(part.slope.flat[0]) ** 2 for part in plain)
+    others = tuple(part for part in parts if part.slope.size > 1)
+    return (Part(np.ones((1, 1, 1)), np.asarray(inner)), *others)
+
+
+def _level(inner: Covariance) -> float:
+    size = inner.shape[0] * inner.shape[1]
+    return float(np.trace(inner.reshape(size, size))) / size
+
+
+def _whole(values: Array, places: Places) -> Array:
+    return np.broadcast_to(values, (len(values), SAMPLES, len(places))).reshape(len(values), -1)
+
+
+def _shape(places: Places) -> tuple[int, int, int, int]:
+    return SAMPLES, len(places), SAMPLES, len(places)

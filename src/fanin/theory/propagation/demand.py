@@ -1,0 +1,56 @@
+"""How many points of a block each node needs: pools need a window's for each of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.propagation.rules.pools import LARGEST
+
+_LEAST = 2
+_OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent", "scan", "pool", "opaque"})
+"""Ops whose values have points of their own; others share those of what they read."""
+
+
+def points_needed(graph: SignalGraph) -> Mapping[str, int]:
+    """Return the points of a block that each node's value needs.
+
+    Example:
+        >>> nodes = (Node("x", "input"), Node("y", "pool", ("x",), attributes={"kind": "max", "window": (3, 3)}))
+        >>> dict(points_needed(SignalGraph(nodes)))
+        {'x': 18, 'y': 2}
+    """
+    group = _groups(graph)
+    needed = dict.fromkeys(set(group.values()), _LEAST)
+    for node in reversed(graph.nodes):
+        if node.op == "pool" and (window := math.prod(node["window"])) <= LARGEST:
+            read = group[node.inputs[0]]
+            needed[read] = max(needed[read], needed[group[node.name]] * window)
+    return {name: needed[found] for name, found in group.items()}
+
+
+def _groups(graph: SignalGraph) -> dict[str, str]:
+    """Return for each node the first of those that share its points."""
+    group: dict[str, str] = {}
+    for node in graph:
+        group[node.name] = node.name
+        for name in _shared(node):
+            _merge(group, name, node.name)
+    return {name: _first(group, name) for name in group}
+
+
+def _shared(node: Node) -> tuple[str, ...]:
+    return () if node.op in _OWN else node.inputs
+
+
+def _first(group: dict[str, str], name: str) -> str:
+    while group[name] != name:
+        group[name] = group[group[name]]
+        name = group[name]
+    return name
+
+
+def _merge(group: dict[str, str], one: str, other: str) -> None:
+    first, second = _first(group, one), _first(group, other)
+    group[second] = first

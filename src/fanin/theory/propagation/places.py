@@ -1,0 +1,121 @@
+"""A few places that stand for all positions and examples of a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fanin.theory.propagation.draws import Array
+
+SAMPLES = 2
+"""Examples of a batch that are followed: two are enough, all are alike."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Positions in blocks; those of a block are alike, and some points of it stand for all.
+
+    Args:
+        sizes: Positions of each block, in their order.
+        points: At most so many points stand for a block.
+
+    Example:
+        >>> Places((1, 1, 2, 4)).owner.tolist()
+        [0, 1, 2, 2, 3, 3]
+    """
+
+    sizes: tuple[int, ...] = (1,)
+    points: int = 2
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """Points of each block."""
+        return tuple(min(size, self.points) for size in self.sizes)
+
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """The block of each point, (points,)."""
+        return np.repeat(np.arange(len(self.sizes)), self.counts)
+
+    @property
+    def total(self) -> int:
+        """All positions."""
+        return sum(self.sizes)
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    @cached_property
+    def share(self) -> Array:
+        """Positions that each point stands for, (points,)."""
+        return np.repeat(np.divide(self.sizes, self.counts), self.counts)
+
+    @cached_property
+    def pairs(self) -> Array:
+        """Pairs of positions that each pair of points stands for, (points, points); they sum to total^2."""
+        found = np.outer(self.share, self.share)
+        for block, (size, points) in enumerate(zip(self.sizes, self.counts, strict=True)):
+            inside = self.owner == block
+            if points > 1:
+                found[np.ix_(inside, inside)] = size * (size - 1) / (points * (points - 1))
+        np.fill_diagonal(found, self.share)
+        return found
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """A position for each point, spread over its block, (points,)."""
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        spread = [
+            start + (np.arange(points) + 0.5) * size / points
+            for start, size, points in zip(starts, self.sizes, self.counts, strict=True)
+        ]
+        return np.concatenate(spread).astype(int)
+
+
+def pair_counts(places: Places, examples: int) -> Array:
+    """Return how many pairs of (example, position) each pair of points stands for.
+
+    Args:
+        places: Of the positions.
+        examples: Examples of the batch.
+
+    Returns:
+        (samples, points, samples, points), which sum to (examples * positions)^2.
+
+    Example:
+        >>> float(pair_counts(Places((5,)), 3).sum())
+        225.0
+    """
+    batch = _examples(examples)
+    same = places.pairs
+    apart = np.outer(places.share, places.share)
+    for block, (size, points) in enumerate(zip(places.sizes, places.counts, strict=True)):
+        # Of two examples' positions of a block, few are the same one.
+        inside = np.flatnonzero(places.owner == block)
+        apart[np.ix_(inside, inside)] = size * (size - 1) / (points * max(points - 1, 1))
+        apart[inside, inside] = size / points
+    counts = np.where(np.eye(SAMPLES)[:, None, :, None] > 0, same[None, :, None, :], apart[None, :, None, :])
+    return counts * batch[:, None, :, None]
+
+
+def _examples(examples: int) -> Array:
+    if examples < SAMPLES:
+        return np.diag([1.0, *[0.0] * (SAMPLES - 1)])
+    apart = examples * (examples - 1) / (SAMPLES * (SAMPLES - 1))
+    return np.where(np.eye(SAMPLES) > 0, examples / SAMPLES, apart)
+
+
+def causal(length: int) -> tuple[int, ...]:
+    """Return blocks of a sequence whose positions see what comes before: twice as long each time.
+
+    Example:
+        >>> causal(10)
+        (1, 1, 2, 4, 2)
+    """
+    sizes, start = [], 0
+    while start < length:
+        sizes.append(min(max(start, 1), length - start))
+        start += sizes[-1]
+    return tuple(sizes)

@@ -1,0 +1,121 @@
+r"""Products with weights: new normal populations.
+
+    y_i = sum_j w_ij x_j,  E[y y'] = n_in Var(w) E[x x'],  E[g_x g_x'] = n_out Var(w) E[g_y g_y'],
+    E[dw^2] = sum over all pairs of places of E[g_y g_y'] E[x x']
+
+Forward and backward populations are independent, as in wide networks (Yang 2020, arXiv:2006.14548).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fanin.graph.axes import Atom, letters
+from fanin.graph.signal import Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
+from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.rules.outputs import Outputs, why_not
+from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
+
+ONE = Places()
+
+
+def linear(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return the outputs of a dense layer, of an einsum with weights, or of a product over positions."""
+    x, kernel = inputs[:2]
+    if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None:
+        return Result(Unknown(why_not(node, x, kernel)))
+    sums = _Sums.of(node, context)
+    if sums.unknown:
+        return Result(Unknown(f"{node.name} {sums.unknown}"))
+    variance = kernel.law.variance
+    inner = mean_place(x.covariance, x.places) if sums.positions else x.covariance
+    places = _places(sums, x, context.points[node.name])
+    wanted = sums.fan_in * variance * inner
+    outputs = Outputs(node, x, kernel, inputs[2:], context, sums.fan_in)
+    y = outputs.drawn(_apart(wanted, places) if sums.made else _moved(wanted, sums, x, places), places)
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        found = cotangent.covariance(places)
+        seen = context.seen_back(cotangent, y)
+        outer = mean_place(found, places) if sums.made else found
+        at = ONE if sums.positions or sums.made else x.places
+        outputs.take_down(context.total(_at(outer, places, at) * inner, at, x.examples), found, places, seen)
+        wanted = sums.fan_out * variance * outer
+        back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
+        return [Cotangent.normal(back, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
+
+    return Result(y, pullback)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What a product with weights sums over.
+
+    Args:
+        fan_in: Terms of each sum.
+        fan_out: Sums that each input goes into.
+        positions: Whether they go over all positions.
+        made: Positions of the outputs, which have weights of their own; 0 where there are none.
+        unknown: Why it cannot be told, or "".
+    """
+
+    fan_in: int
+    fan_out: int
+    positions: bool
+    made: int
+    unknown: str = ""
+
+    @classmethod
+    def of(cls, node: Node, context: Context) -> _Sums:
+        (x_letters, _), y_letters = letters(node["equation"])
+        x = dict(zip(x_letters, context.axes[node.inputs[0]], strict=True))
+        y = dict(zip(y_letters, context.axes[node.name], strict=True))
+        summed = [atom for letter, axis in x.items() if letter not in y for atom in axis]
+        kept = [atom for letter, axis in x.items() if letter in y for atom in axis]
+        made = [atom for letter, axis in y.items() if letter not in x for atom in axis]
+        positions, new = _has(summed, "position"), _has(made, "position")
+        unknown = ""
+        if _has(summed, "batch"):
+            unknown = "sums over examples"
+        elif _has(kept, "position") and (positions or new):
+            unknown = "sums over some positions and keeps others"
+        places = _size([atom for atom in made if atom.role == "position"]) if new else 0
+        return cls(_size(summed), _size(made), positions, places, unknown)
+
+
+def _has(atoms: list[Atom], role: str) -> bool:
+    return any(atom.role == role and atom.size > 1 for atom in atoms)
+
+
+def _size(atoms: list[Atom]) -> int:
+    return math.prod(atom.size for atom in atoms)
+
+
+def _places(sums: _Sums, x: Signal, points: int) -> Places:
+    if sums.made:
+        return Places((sums.made,), points)
+    return ONE if sums.positions else Places(x.places.sizes, points)
+
+
+def _moved(wanted: Covariance, sums: _Sums, x: Signal, places: Places) -> Covariance:
+    return wanted if sums.positions else moved(wanted, x.places, places)
+
+
+def _at(found: Covariance, places: Places, target: Places) -> Covariance:
+    """Return second moments at other points; where there is one place only, it is there for all."""
+    if found.shape[1] == 1 or len(places.sizes) != len(target.sizes):
+        return np.broadcast_to(found[:, :1, :, :1], (2, len(target), 2, len(target))).copy()
+    return moved(found, places, target)
+
+
+def _apart(wanted: Covariance, places: Places) -> Covariance:
+    """Return second moments where each position has weights of its own, so that positions are independent."""
+    one = np.eye(len(places))
+    same, across = (float(matrix[0, 0]) for matrix in split(wanted))
+    return joined(same * one, across * one)

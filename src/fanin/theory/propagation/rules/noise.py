@@ -1,0 +1,23 @@
+"""Dropout: values that stay by chance, and grow by what others lose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fanin.graph.signal import Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.places import SAMPLES
+from fanin.theory.propagation.signal import Result, Signal, Unknown, Value
+
+
+def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return values of which a share is 0 and the others are larger."""
+    x, rate = inputs[0], node.get("rate", 0.0)
+    if not isinstance(x, Signal) or not rate:
+        return Result(x, lambda cotangent: [cotangent])
+    if rate >= 1:
+        return Result(Unknown(f"{node.name}: it drops everything"))
+    keep = context.normals.uniform((SAMPLES, len(x.places))) >= rate
+    factors = keep / (1 - rate)
+    y = replace(x, values=x.values * factors, chain=None, normal=False)
+    return Result(y, lambda cotangent: [cotangent.times(factors)])

@@ -1,0 +1,200 @@
+r"""Norms. Means over many channels are numbers; means over examples and positions are each channel's own.
+
+layer, rms, group:  y = (x - mu) / sqrt(v + eps),  g_x = (g - E[g] - y E[g y]) / sqrt(v + eps)
+batch, instance:    v = q - m for the second moment m of a channel's mean, which is taken from all pairs of
+places; E[g_x g_x'] = E[1 / v] (E[g g'] - the same mean of it - what y has of g)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from fanin.graph.signal import Law, Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import (
+    Covariance,
+    joined,
+    second_moment,
+    split,
+)
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.signal import (
+    STILL,
+    Chain,
+    Contributions,
+    Kernel,
+    Pullback,
+    Result,
+    Signal,
+    Unknown,
+    Value,
+)
+
+_IDENTITY = Law(1.0, 0.0)
+_ZERO = Law(0.0, 0.0)
+
+
+def norm(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return normalized values."""
+    x = inputs[0]
+    if isinstance(x, Unknown):
+        return Result(x)
+    if not isinstance(x, Signal):
+        return Result(Unknown(f"{node.name}: it normalizes no signal"))
+    slots = dict(zip(node.get("slots", ()), inputs[1:], strict=False))
+    kind = node["kind"]
+    if kind in ("layer", "rms", "group"):
+        inner, back = _over_channels(node, x, context)
+    elif kind == "batch" and not node.get("train"):
+        inner, back = _with_running(node, x, slots)
+    else:
+        inner, back = _over_places(node, x, context)
+    if isinstance(inner, Unknown):
+        return Result(inner)
+    return _affine(node, inner, back, slots, context)
+
+
+def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pullback]:
+    atoms = [atom for axis in node["axes"] for atom in context.axes[node.inputs[0]][axis]]
+    places = any(atom.role == "position" for atom in atoms)
+    centred = node["kind"] != "rms"
+    mean = _mean(x.values, x.places, places) if centred else np.zeros((1, 1, 1))
+    deviation = np.sqrt(_mean((x.values - mean) ** 2, x.places, places) + node["eps"])
+    values = (x.values - mean) / deviation
+    chain = None
+    if x.chain is not None and not places and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
+        inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
+        chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
+    y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal)
+
+    # Means of the gradient over many channels vanish: it is independent of the signal.
+    return y, lambda cotangent: [replace(cotangent.times(1 / deviation), chance=cotangent.chance - x.chance)]
+
+
+def _mean(values: Array, places: Places, over_places: bool) -> Array:
+    """Return the mean over the rows, and over positions if wanted, with the axes kept."""
+    found = np.mean(values, axis=0, keepdims=True)
+    if not over_places:
+        return found
+    whole = np.broadcast_to(found, (1, found.shape[1], len(places)))
+    return (whole @ (places.share / places.total))[..., None]
+
+
+def _with_running(node: Node, x: Signal, slots: dict[str, Value]) -> tuple[Signal | Unknown, Pullback]:
+    mean, variance = (_law(slots.get(slot)) for slot in ("mean", "variance"))
+    if mean is None or variance is None:
+        return Unknown(f"{node.name}: nobody knows its running statistics"), _none
+    scale = 1 / math.sqrt(variance.mean + node["eps"])
+    values = (x.values - mean.mean) * scale
+    chain = None
+    if x.chain is not None:
+        inner = x.chain.function
+        chain = Chain(x.chain.root, x.chain.chance, lambda z: (inner(z) - mean.mean) * scale)
+    y = Signal(values, x.places, x.width, x.examples, x.chance, chain=chain, normal=x.normal)
+    return y, lambda cotangent: [cotangent.times(scale)]
+
+
+def _none(cotangent: Cotangent) -> Contributions:
+    return [None]
+
+
+def _law(value: Value | None) -> Law | None:
+    return value.law if isinstance(value, Kernel) else None
+
+
+def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unknown, Pullback]:
+    """Normalize each channel over examples and positions, or over the positions of an example."""
+    across = node["kind"] == "batch"
+    counts = _counts(x.places, x.examples, across)
+    if np.sum(counts > 0) == 0 or (across and x.examples * x.places.total == 1):
+        return Unknown(f"{node.name}: it normalizes a single value"), _none
+    level = _level(x.covariance, counts, across)
+    variance = second_moment(x.covariance - level, x.places)
+    if variance <= 0:
+        return Unknown(f"{node.name}: a channel has the same value everywhere"), _none
+    inner = (x.covariance - level) / (variance + node["eps"])
+    values = context.population(inner)
+    y = Signal(values, x.places, x.width, x.examples, STILL, normal=True)
+    y = _rooted(y)
+    number = math.sqrt(float(np.sum(counts[0])) if not across else float(np.sum(counts)))
+    inverse = _inverse(x.covariance - level, variance, counts, across)
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        found = cotangent.covariance(x.places)
+        q = second_moment(found, x.places)
+        back = found - _level(found, counts, across) - q / number * inner
+        scale = inverse / (1 + node["eps"] / variance)
+        return [Cotangent.normal(back * scale, cotangent.chance - x.chance)]
+
+    return y, pullback
+
+
+def _rooted(y: Signal) -> Signal:
+    return replace(y, chain=Chain(y.values, STILL, lambda z: z))
+
+
+def _counts(places: Places, examples: int, across: bool) -> Array:
+    if across:
+        return pair_counts(places, max(examples, 1))
+    return np.stack([places.pairs] * SAMPLES)
+
+
+def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
+    """Return what all places of a channel have in common: second moments of its mean."""
+    if across:
+        mean = float(np.sum(counts * found) / np.sum(counts))
+        return np.full_like(found, mean)
+    same, apart = split(found)
+    weights = counts[0] / np.sum(counts[0])
+    return joined(
+        np.full_like(same, float(np.sum(weights * same))), np.full_like(apart, float(np.mean(apart)))
+    )
+
+
+def _inverse(centred: Covariance, variance: float, counts: Array, across: bool) -> float:
+    """Return E[1 / v] of a channel's variance: as for a chi-squared variable of so many degrees of freedom."""
+    same = (
+        np.sum(counts * centred**2) / np.sum(counts)
+        if across
+        else np.sum(counts[0] * split(centred)[0] ** 2) / np.sum(counts[0])
+    )
+    relative = 2 * float(same) / variance**2
+    return 1 / (variance * max(1 - relative, 0.2))
+
+
+def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], context: Context) -> Result:
+    scale = _law(slots.get("scale")) or _IDENTITY
+    offset = _law(slots.get("offset")) or _ZERO
+    if scale == _IDENTITY and offset == _ZERO:
+        factors, shifts = np.ones((1, 1, 1)), np.zeros((1, 1, 1))
+    else:
+        factors, shifts = _drawn(scale, context), _drawn(offset, context)
+    values = inner.values * factors + shifts
+    chain = None
+    if inner.chain is not None and factors.size == 1 and shifts.size == 1:
+        function, factor, shift = inner.chain.function, float(factors.flat[0]), float(shifts.flat[0])
+        chain = Chain(inner.chain.root, inner.chain.chance, lambda z: function(z) * factor + shift)
+    plain = inner.normal and factors.size == 1 and shifts.size == 1
+    y = Signal(values, inner.places, inner.width, inner.examples, inner.chance, chain=chain, normal=plain)
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        for slot, slope in (("scale", inner.values), ("offset", 1.0)):
+            value = slots.get(slot)
+            if isinstance(value, Kernel):
+                found = cotangent.times(slope).covariance(y.places)
+                total = context.total(found, y.places, y.examples) * value.factor**2
+                context.gradient(value.weight, total, cotangent.chance)
+        return [*back(cotangent.times(factors)), *[None] * len(slots)]
+
+    return Result(y, pullback)
+
+
+def _drawn(law: Law, context: Context) -> Array:
+    if not law.variance:
+        return np.full((1, 1, 1), law.mean)
+    return law.mean + math.sqrt(law.variance) * context.normals.take(1)[:, None, :]

@@ -1,0 +1,258 @@
+"""Functions of elements of one value or several, applied to the populations themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fanin.errors import FaninError
+from fanin.graph.signal import Law, Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import mean_place, over_positions
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.functions import Function, function
+from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.signal import (
+    STILL,
+    Chain,
+    Contributions,
+    Fixed,
+    Kernel,
+    Result,
+    Signal,
+    Tokens,
+    Unknown,
+    Value,
+)
+
+_CHANGE = 0.1
+
+
+def elementwise(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return a function of elements."""
+    name, arguments = node["function"], tuple(node.get("arguments", ()))
+    try:
+        applied = function(name, arguments)
+    except FaninError:
+        return Result(Unknown(f"{node.name}: no rule for {name}"))
+    for value in inputs:
+        if isinstance(value, Unknown):
+            return Result(value)
+        if isinstance(value, Tokens):
+            return Result(Unknown(f"{node.name}: {name} of whole numbers"))
+        if isinstance(value, Kernel) and value.law is None:
+            return Result(Unknown(f"{node.name}: nobody knows what {value.weight} is distributed by"))
+    operands = _operands(node, inputs)
+    if not any(isinstance(value, Signal) for value in inputs):
+        return Result(_of_weights(node, operands, applied, context))
+    return _of_signals(node, operands, applied, context)
+
+
+def _operands(node: Node, inputs: list[Value]) -> list[Value | float]:
+    """Return all operands, numbers among them."""
+    scalars = node.get("scalars") or (None,) * len(inputs)
+    left = iter(inputs)
+    return [next(left) if scalar is None else float(scalar) for scalar in scalars]
+
+
+# Of signals
+
+
+def _of_signals(node: Node, operands: list[Value | float], applied: Function, context: Context) -> Result:
+    signals = [value for value in operands if isinstance(value, Signal)]
+    places = _common(signals)
+    if places is None:
+        return Result(Unknown(f"{node.name}: its inputs have different positions"))
+    arrays = [_array(value, node, places, context) for value in operands]
+    with np.errstate(all="ignore"):
+        values = applied.value(*arrays)
+        slopes = applied.slopes(*arrays, values)
+    if not np.all(np.isfinite(values)):
+        return Result(Unknown(f"{node.name}: {node['function']} of normal values is not finite"))
+    width = context.size(node.name, "channel")
+    chance = _chance(operands, arrays, slopes, values)
+    chain = _chain(operands, arrays, applied)
+    y = Signal(
+        values,
+        places,
+        width,
+        max(signal.examples for signal in signals),
+        chance,
+        chain=chain,
+        normal=_stays_normal(node, operands),
+    )
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        found: Contributions = []
+        for operand, array, slope in zip(operands, arrays, slopes, strict=True):
+            if isinstance(operand, float):
+                continue
+            back = cotangent.times(slope) if np.any(slope) else None
+            if isinstance(operand, Signal) and back is not None:
+                back = _drifted(back, operand, operands, arrays, applied)
+            if isinstance(operand, Kernel) and back is not None:
+                _take_down(operand, node, back, y, context)
+            is_signal = isinstance(operand, Signal) and back is not None
+            found.append(_summed(back, array, operand, y) if is_signal and back is not None else None)
+        return found
+
+    return Result(y, pullback)
+
+
+def _drifted(
+    back: Cotangent, operand: Signal, operands: list[Value | float], arrays: list[Array], applied: Function
+) -> Cotangent:
+    """Return a gradient that knows how slopes change with the signal: as (1 + change)^power of it."""
+    chain = operand.chain
+    if (
+        chain is None
+        or not np.any(chain.chance)
+        or any(isinstance(o, Signal) and o is not operand for o in operands)
+    ):
+        return back
+    place = operands.index(operand)
+    seconds = []
+    for change in (_CHANGE, -_CHANGE):
+        moved = [*arrays[:place], chain.scaled(change), *arrays[place + 1 :]]
+        slope = applied.slopes(*moved, applied.value(*moved))[place]
+        seconds.append(float(np.mean(np.square(slope))))
+    if not all(seconds):
+        return back
+    power = math.log(seconds[0] / seconds[1]) / math.log((1 + _CHANGE) / (1 - _CHANGE))
+    chance = chain.chance
+    grown = np.log(np.maximum(1 + chance[1], 0.1))
+    drift = back.drift + power * (grown - np.mean(grown) - np.var(grown) / 2)
+    return replace(back, chance=back.chance + power * chance, drift=drift)
+
+
+def _common(signals: list[Signal]) -> Places | None:
+    """Return the places that all signals have, or those that have one position only lack."""
+    found = Places()
+    for signal in signals:
+        if signal.places.total == 1:
+            continue
+        if found.total > 1 and found != signal.places:
+            return None
+        found = signal.places
+    return found
+
+
+def _array(value: Value | float, node: Node, places: Places, context: Context) -> Array:
+    if isinstance(value, float):
+        return np.full((1, 1, 1), value)
+    if isinstance(value, Signal):
+        return value.values
+    assert isinstance(value, Kernel | Fixed)
+    return context.laid(value, node, places)
+
+
+def _summed(back: Cotangent, array: Array, operand: Value | float, y: Signal) -> Cotangent | None:
+    """Return the gradient of what may have been broadcast: over positions the sum of theirs.
+
+    What all channels have in common is a mean over them; its gradient sums independent ones, and what
+    it adds to theirs vanishes with the width.
+    """
+    if len(array) == 1:
+        return None
+    if isinstance(operand, Signal) and operand.places.total == 1 and y.places.total > 1:
+        return Cotangent.normal(over_positions(back.covariance(y.places), y.places), back.chance, back.drift)
+    return back
+
+
+def _chance(
+    operands: list[Value | float], arrays: list[Array], slopes: Sequence[Array | float], values: Array
+) -> Array:
+    """Return relative changes of the second moment: E[v dv] / E[v^2] for operands that change by a factor."""
+    total = np.mean(values**2)
+    found = STILL
+    if not total:
+        return found
+    for operand, array, slope in zip(operands, arrays, slopes, strict=True):
+        if isinstance(operand, Signal) and np.any(operand.chance):
+            found = found + float(np.mean(values * slope * array) / total) * operand.chance
+    return found
+
+
+def _chain(operands: list[Value | float], arrays: list[Array], applied: Function) -> Chain | None:
+    """Return how a value comes from one normal population, if all of its operands do from the same one."""
+    chains = [operand.chain for operand in operands if isinstance(operand, Signal)]
+    first = chains[0]
+    if first is None or any(chain is None or chain.root is not first.root for chain in chains):
+        return None
+    if any(
+        isinstance(operand, Kernel) and array.size > 1
+        for operand, array in zip(operands, arrays, strict=True)
+    ):
+        return None
+    makers: list[Callable[[Array], Array]] = [
+        operand.chain.function if isinstance(operand, Signal) and operand.chain else _always(array)
+        for operand, array in zip(operands, arrays, strict=True)
+    ]
+    return Chain(first.root, first.chance, lambda z: applied.value(*(make(z) for make in makers)))
+
+
+def _always(array: Array) -> Callable[[Array], Array]:
+    return lambda z: array
+
+
+def _stays_normal(node: Node, operands: list[Value | float]) -> bool:
+    """Return whether rows stay independent draws of a normal distribution."""
+    signals = [value for value in operands if isinstance(value, Signal)]
+    if node["function"] in ("add", "subtract"):
+        return all(signal.normal for signal in signals)
+    others = [value for value in operands if not isinstance(value, Signal)]
+    scaled = len(signals) == 1 and all(isinstance(value, float) for value in others)
+    return node["function"] in ("multiply", "divide", "negative") and scaled and signals[0].normal
+
+
+def _take_down(kernel: Kernel, node: Node, back: Cotangent, y: Signal, context: Context) -> None:
+    """Take down the gradient of a weight that is used element by element: a sum over what it is used for."""
+    if not kernel.weight:
+        return
+    spanned = context.spanned(kernel.shape, node)
+    found, places = back.covariance(y.places), y.places
+    if "position" in spanned:
+        found, places = mean_place(found, places), Places()
+    channels = 1 if "channel" in spanned else y.width
+    total = context.total(found, places, y.examples) * channels * kernel.factor**2
+    context.gradient(kernel.weight, total, back.chance)
+
+
+# Of weights and constants
+
+
+def _of_weights(node: Node, operands: list[Value | float], applied: Function, context: Context) -> Value:
+    """Return a function of weights as a weight: its distribution is that of the function's values."""
+    arrays = [_entries(value, context) for value in operands]
+    kernels = [value for value in operands if isinstance(value, Kernel)]
+    with np.errstate(all="ignore"):
+        values = applied.value(*arrays)
+    if not kernels:
+        return Fixed(None, node.shape, float(np.mean(values)), float(np.mean(values**2)))
+    if not np.all(np.isfinite(values)):
+        return Unknown(f"{node.name}: {node['function']} of weights is not finite")
+    law = Law(float(np.mean(values)), float(np.var(values)), node["function"])
+    largest = max(kernels, key=lambda kernel: np.prod(kernel.shape))
+    with np.errstate(all="ignore"):
+        slope = applied.slopes(*arrays, values)[operands.index(largest)]
+    factor = float(np.sqrt(np.mean(np.square(slope)))) * largest.factor
+    return Kernel(law, node.shape, largest.weight, factor)
+
+
+def _entries(value: Value | float, context: Context) -> Array:
+    if isinstance(value, float):
+        return np.full((1,), value)
+    if isinstance(value, Fixed):
+        if value.array is not None and value.array.size == 1:
+            return np.reshape(value.array, (1,))
+        deviation = np.sqrt(max(value.second - value.mean**2, 0.0))
+        return value.mean + deviation * context.normals.take(1)[:, 0]
+    assert isinstance(value, Kernel)
+    assert value.law is not None
+    if not value.law.variance:
+        return np.full((1,), value.law.mean)
+    return value.law.mean + np.sqrt(value.law.variance) * context.normals.take(1)[:, 0]

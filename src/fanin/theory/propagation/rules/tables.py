@@ -1,0 +1,53 @@
+"""Rows of tables, looked up by tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fanin.graph.signal import Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import joined
+from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.signal import (
+    STILL,
+    Chain,
+    Contributions,
+    Fixed,
+    Kernel,
+    Result,
+    Signal,
+    Tokens,
+    Unknown,
+    Value,
+)
+
+
+def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return vectors of a table: equal tokens have equal ones, others independent ones."""
+    ids, table = inputs[:2]
+    if isinstance(ids, Unknown):
+        return Result(ids)
+    if not isinstance(table, Kernel) or table.law is None:
+        return Result(Unknown(f"{node.name}: nobody knows what its table is distributed by"))
+    if isinstance(ids, Fixed):
+        return Result(Kernel(table.law, node.shape, table.weight, table.factor))
+    if not isinstance(ids, Tokens):
+        return Result(Unknown(f"{node.name}: it looks up what are no tokens"))
+    rows = table.shape[0]
+    repeats = ids.repeats if ids.repeats >= 0 else 1 / rows
+    places = Places(ids.places.sizes, context.points[node.name])
+    points = len(places)
+    equal = joined(np.where(np.eye(points) > 0, 1.0, repeats), np.full((points, points), repeats))
+    values = context.population(table.law.variance * equal) + table.law.mean
+    chain = Chain(values, STILL, lambda z: z)
+    width = context.size(node.name, "channel")
+    y = Signal(values, places, width, ids.examples, STILL, chain=chain, normal=True)
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        found = cotangent.covariance(places)
+        total = context.total(found * equal, places, ids.examples) / rows
+        context.gradient(table.weight, total * table.factor**2, context.seen_back(cotangent, y))
+        return [None, None]
+
+    return Result(y, pullback)

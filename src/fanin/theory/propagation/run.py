@@ -1,0 +1,271 @@
+"""A graph's signals, forward and backward, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fanin.graph.axes import axes_of
+from fanin.graph.signal import Law, Node, SignalGraph, Weight
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import joined
+from fanin.theory.propagation.demand import points_needed
+from fanin.theory.propagation.draws import Normals
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.places import Places, causal
+from fanin.theory.propagation.rules.attention import attention
+from fanin.theory.propagation.rules.convolution import convolution
+from fanin.theory.propagation.rules.linear import linear
+from fanin.theory.propagation.rules.losses import loss, loss_gradient
+from fanin.theory.propagation.rules.noise import dropout
+from fanin.theory.propagation.rules.norms import norm
+from fanin.theory.propagation.rules.pointwise import elementwise
+from fanin.theory.propagation.rules.pools import pool
+from fanin.theory.propagation.rules.reductions import reduce
+from fanin.theory.propagation.rules.shapes import concat, padded, part, same_values
+from fanin.theory.propagation.rules.softmax import softmax
+from fanin.theory.propagation.rules.tables import embedding
+from fanin.theory.propagation.signal import (
+    STILL,
+    Chain,
+    Fixed,
+    Kernel,
+    Pullback,
+    Result,
+    Signal,
+    Tokens,
+    Unknown,
+    Value,
+)
+
+Rule = Callable[[Node, list[Value], Context], Result]
+
+RULES: dict[str, Rule] = {
+    "attention": attention,
+    "broadcast": same_values,
+    "concat": concat,
+    "convolution": convolution,
+    "dropout": dropout,
+    "elementwise": elementwise,
+    "embedding": embedding,
+    "linear": linear,
+    "loss": loss,
+    "norm": norm,
+    "pad": padded,
+    "permute": same_values,
+    "pool": pool,
+    "reduce": reduce,
+    "reshape": same_values,
+    "slice": part,
+    "softmax": softmax,
+}
+"""What each op does; one that is not here is unknown."""
+
+_ROWS = {8: 1 << 14, 40: 1 << 13}  # numbers of places up to which so many rows are followed
+_FEWEST = 1 << 12
+_SIGMAS = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What came out of a graph.
+
+    Args:
+        values: Of each node.
+        cotangents: Of each node whose gradient is known.
+        lost: Why other gradients are not, by node.
+        context: With the gradients of weights.
+    """
+
+    values: Mapping[str, Value]
+    cotangents: Mapping[str, Cotangent]
+    lost: Mapping[str, str]
+    context: Context
+
+
+def run(
+    graph: SignalGraph,
+    laws: Mapping[str, InputLaw],
+    *,
+    loss: str | None = None,
+    seed: int = 0,
+    rows: int | None = None,
+) -> Run:
+    """Follow signals through a graph and gradients back.
+
+    Args:
+        graph: The model.
+        laws: Of its inputs, by the node's name.
+        loss: What the gradients are of: a kind of `fanin.theory.propagation.rules.losses`; None for a standard
+            normal gradient with respect to the outputs.
+        seed: Of the populations.
+        rows: Channels that are followed; by default as many as places allow.
+    """
+    axes = axes_of(graph)
+    blocks = _blocks(graph)
+    rows = rows or _rows_for(graph, axes, blocks)
+    context = Context(graph, axes, Normals(rows, seed), points_needed(graph))
+    values: dict[str, Value] = {}
+    pullbacks: dict[str, Pullback | None] = {}
+    for node in graph:
+        inputs = [values[name] for name in node.inputs]
+        found = _forward(node, inputs, context, laws, blocks)
+        values[node.name], pullbacks[node.name] = found
+    cotangents, lost = _backward(graph, values, pullbacks, context, loss)
+    return Run(values, cotangents, lost, context)
+
+
+def _forward(
+    node: Node,
+    inputs: list[Value],
+    context: Context,
+    laws: Mapping[str, InputLaw],
+    blocks: Mapping[int, tuple[int, ...]],
+) -> Result:
+    if node.op == "input":
+        return Result(_input(node, laws.get(node.name, InputLaw()), context, blocks))
+    if node.op == "parameter":
+        return Result(_parameter(node, context))
+    if node.op == "constant":
+        return Result(_constant(node))
+    for value in inputs:
+        if isinstance(value, Unknown):
+            return Result(value)
+    rule = RULES.get(node.op)
+    if rule is None:
+        return Result(Unknown(f"{node.get('operator', node.op)} ({node.name})"))
+    return rule(node, inputs, context)
+
+
+def _input(node: Node, law: InputLaw, context: Context, blocks: Mapping[int, tuple[int, ...]]) -> Value:
+    total = context.size(node.name, "position")
+    places = Places(blocks.get(total, (total,)), context.points[node.name])
+    examples = context.size(node.name, "batch")
+    if law.tokens:
+        return Tokens(places, examples, -1.0 if law.repeats is None else law.repeats)
+    points, one = len(places), np.eye(len(places)) > 0
+    q, level = law.second_moment, law.mean**2
+    both = min(law.position, law.example)
+    wanted = joined(
+        np.where(one, q, law.position * q) - level,
+        np.where(one, law.example * q, both * q) - level,
+    )
+    values = context.population(wanted) + law.mean
+    width = context.size(node.name, "channel")
+    assert points
+    return Signal(values, places, width, examples, STILL, Chain(values, STILL, _same), normal=True)
+
+
+def _same(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+def _parameter(node: Node, context: Context) -> Kernel:
+    weight = context.graph.weight[node["weight"]]
+    return Kernel(_centred(weight), node.shape, weight.name, 1.0, weight.parts, weight.axis)
+
+
+def _centred(weight: Weight) -> Law | None:
+    """Return a weight's law, with mean 0 where so many values' mean may be a chance of theirs."""
+    law = weight.law
+    if law is None or not law.mean or law.mean**2 * weight.size > _SIGMAS**2 * law.variance:
+        return law
+    return replace(law, mean=0.0, variance=law.second_moment)
+
+
+def _constant(node: Node) -> Fixed:
+    value = node.get("value")
+    array = None if value is None else np.asarray(value, float)
+    mean = node.get("mean", 0.0) if array is None else float(np.mean(array))
+    second = node.get("second_moment", 0.0) if array is None else float(np.mean(array**2))
+    return Fixed(array, node.shape, mean, second, node.get("mask", ""))
+
+
+# Where positions differ
+
+
+def _blocks(graph: SignalGraph) -> dict[int, tuple[int, ...]]:
+    """Return the blocks of sequences whose positions see different things, by their length."""
+    found = {}
+    for node in graph:
+        if node.op == "attention" and _is_causal(node, graph):
+            length = node.shape[-2]
+            found[length] = causal(length)
+    return found
+
+
+def _is_causal(node: Node, graph: SignalGraph) -> bool:
+    masks = [graph[name] for name in node.inputs[3:]]
+    return bool(node.get("causal")) or any(mask.get("mask") == "causal" for mask in masks)
+
+
+def _rows_for(graph: SignalGraph, axes: object, blocks: Mapping[int, tuple[int, ...]]) -> int:
+    most = max((len(Places(sizes)) for sizes in blocks.values()), default=2)
+    for places, rows in _ROWS.items():
+        if most <= places:
+            return rows
+    return _FEWEST
+
+
+# Backward
+
+
+def _backward(
+    graph: SignalGraph,
+    values: Mapping[str, Value],
+    pullbacks: Mapping[str, Pullback | None],
+    context: Context,
+    loss: str | None,
+) -> tuple[dict[str, Cotangent], dict[str, str]]:
+    found = _starts(graph, values, context, loss)
+    lost = {name: value.reason for name, value in values.items() if isinstance(value, Unknown)}
+    lost |= {name: lost[name] for name in graph.outputs if name in lost}
+    for node in reversed(graph.nodes):
+        _spread_loss(node, values, pullbacks, lost)
+        cotangent = found.get(node.name)
+        pullback = pullbacks[node.name]
+        if node.name in lost or cotangent is None or pullback is None:
+            continue
+        for name, given in zip(node.inputs, pullback(cotangent), strict=False):
+            if given is not None:
+                found[name] = found[name] + given if name in found else given
+    kept = {name: cotangent for name, cotangent in found.items() if name not in lost}
+    return kept, lost
+
+
+def _spread_loss(
+    node: Node, values: Mapping[str, Value], pullbacks: Mapping[str, Pullback | None], lost: dict[str, str]
+) -> None:
+    """What an unknown gradient flows into is unknown too."""
+    reason = lost.get(node.name)
+    if (
+        reason is None
+        and pullbacks[node.name] is None
+        and isinstance(values[node.name], Signal)
+        and node.inputs
+    ):
+        reason = f"the gradient of {node.op} ({node.name})"
+    if reason:
+        for name in node.inputs:
+            if not isinstance(values[name], Fixed):
+                lost.setdefault(name, reason)
+
+
+def _starts(
+    graph: SignalGraph, values: Mapping[str, Value], context: Context, loss: str | None
+) -> dict[str, Cotangent]:
+    found = {}
+    for name in graph.outputs:
+        value = values[name]
+        if not isinstance(value, Signal):
+            continue
+        if loss is not None:
+            found[name] = loss_gradient(loss, value, context)
+            continue
+        points = len(value.places)
+        wanted = joined(np.eye(points), np.zeros((points, points)))
+        found[name] = Cotangent.normal(wanted)
+    return found
