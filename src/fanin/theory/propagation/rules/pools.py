@@ -71,7 +71,8 @@ def _back(part: Part, factors: Array, points: int, window: int, often: float) ->
     all; each of a pair is read by several windows.
     """
     owner = np.arange(points) // window % part.inner.shape[1]
-    flat = (part.slope[..., None] * factors).reshape(*part.slope.shape[:2], -1)
+    dealt = part.slope[..., None] * factors
+    flat = dealt.reshape(*dealt.shape[:2], -1)
     if flat.shape[2] > 1:
         flat = flat[..., np.arange(points) % flat.shape[2]]
     inner = part.inner[:, owner][:, :, :, owner]

@@ -1,0 +1,152 @@
+"""A profile of what a graph's signals will do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.profile import Backward, Estimate, Forward, LayerSignal, ParameterSignal, SignalProfile
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.covariance import between, second_moment
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.run import Run, run
+from fanin.theory.propagation.signal import Kernel, Signal, Unknown
+
+_NUMERICAL = 0.003  # relative error of populations, seen against closed forms
+_STEP = 1e-4
+
+
+def predict(
+    graph: SignalGraph,
+    laws: Mapping[str, InputLaw],
+    *,
+    loss: str | None = None,
+    inputs: str = "",
+    seed: int = 0,
+) -> SignalProfile:
+    """Return the predicted signals of a graph, forward and backward, layer by layer.
+
+    Args:
+        graph: The model.
+        laws: Distributions of its inputs, by the node's name.
+        loss: What the gradients are of: "cross_entropy", "binary_cross_entropy" or "mse" of random targets;
+            None for a standard normal gradient with respect to the outputs.
+        inputs: The inputs in words.
+        seed: Of the populations that stand for channels.
+
+    Returns:
+        The profile; what is not understood is unknown there, with the reason, and so is what depends on it.
+
+    Example:
+        >>> from fanin.graph.signal import Law, Weight
+        >>> nodes = (
+        ...     Node("x", "input", (), (8, 64)),
+        ...     Node("w", "parameter", (), (64, 64), attributes={"weight": "w"}),
+        ...     Node("y", "linear", ("x", "w"), (8, 64), attributes={"equation": "ab,cb->ac"}),
+        ... )
+        >>> graph = SignalGraph(nodes, (Weight("w", (64, 64), Law(0.0, 2 / 64)),), ("y",), {"fc": "y"})
+        >>> round(predict(graph, {})["fc"].forward.q.value, 2)
+        2.0
+    """
+    found = run(graph, laws, loss=loss, seed=seed)
+    layers = graph.layers or {node.name: node.name for node in graph if node.op not in _SOURCES}
+    return SignalProfile(
+        layers=tuple(_layer(name, graph[node], found) for name, node in layers.items()),
+        parameters=tuple(_parameters(graph, found)),
+        source="predicted",
+        model=graph.name,
+        inputs=inputs,
+        cotangent=f"the {loss} of random targets" if loss else "standard normal at the outputs",
+        notes=graph.notes,
+    )
+
+
+_SOURCES = ("parameter", "constant", "input")
+
+
+def _layer(name: str, node: Node, found: Run) -> LayerSignal:
+    value = found.values[node.name]
+    cotangent = found.cotangents.get(node.name)
+    unknown = value.reason if isinstance(value, Unknown) else ""
+    signal = value if isinstance(value, Signal) else None
+    lost = found.lost.get(node.name, "")
+    return LayerSignal(
+        name=name,
+        type=node.source.type or node.op,
+        shape=node.shape,
+        forward=None if signal is None else _forward(signal),
+        backward=None if signal is None or cotangent is None else _backward(signal, cotangent, found),
+        chi_1=_chi_1(node, found),
+        unknown=unknown or (f"gradient: {lost}" if lost else ""),
+        where=str(node.source),
+    )
+
+
+def _forward(signal: Signal) -> Forward:
+    q = signal.q
+    chance = math.sqrt(float(np.var(signal.chance[0]) + signal.own_chance[0]))
+    error = _NUMERICAL + float(np.var(signal.chance[1])) / 4
+    apart = None
+    if signal.examples > 1 and q:
+        apart = Estimate(between(signal.covariance, signal.places) / q, _NUMERICAL)
+    # The mean of n values of second moment q over all channels.
+    mean_chance = math.sqrt(max(q, 0.0) / max(signal.width, 1))
+    return Forward(Estimate(signal.mean, 0.0, mean_chance), Estimate(q, error * q, chance * q), apart)
+
+
+def _backward(signal: Signal, cotangent: Cotangent, found: Run) -> Backward:
+    inner = cotangent.covariance(signal.places) * cotangent.growth
+    q = second_moment(inner, signal.places)
+    chance = float(np.std(found.context.seen_back(cotangent, signal)[0]))
+    error = _NUMERICAL + float(np.var(cotangent.drift)) / 2
+    apart = None
+    if signal.examples > 1 and q:
+        apart = Estimate(between(inner, signal.places) / q, _NUMERICAL)
+    return Backward(Estimate(q, error * q, chance * q), apart)
+
+
+def _chi_1(node: Node, found: Run) -> float | None:
+    """Return fan_in Var(w) E[f'^2] of a layer with weights that reads a function f of a layer before."""
+    if node.op not in ("linear", "convolution"):
+        return None
+    x, kernel = (found.values[name] for name in node.inputs[:2])
+    if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None or x.chain is None:
+        return None
+    root, function = x.chain.root, x.chain.function
+    step = _STEP * (float(np.std(root)) or 1.0)
+    slope = (function(root + step) - function(root - step)) / (2 * step)
+    y = found.values[node.name]
+    if not isinstance(y, Signal) or not x.q:
+        return None
+    return float(np.mean(np.square(slope))) * _gained(y, x)
+
+
+def _gained(y: Signal, x: Signal) -> float:
+    """Return fan_in Var(w): what a layer's sums make of the second moment of what they read."""
+    return y.q / x.q
+
+
+def _parameters(graph: SignalGraph, found: Run) -> list[ParameterSignal]:
+    result = []
+    for weight in graph.weights:
+        if not weight.trainable:
+            continue
+        parts = found.context.gradients.get(weight.name)
+        result.append(
+            ParameterSignal(
+                weight.name,
+                weight.shape,
+                weight.law.second_moment if weight.law else None,
+                _gradient(parts) if parts else None,
+            )
+        )
+    return result
+
+
+def _gradient(parts: list) -> Estimate:
+    value = sum(part.second_moment for part in parts)
+    changes = sum(part.second_moment * part.chance[0] for part in parts)
+    return Estimate(value, _NUMERICAL * value, float(np.std(changes)))
