@@ -10,12 +10,13 @@ NODES, WEIGHTS = legendre.leggauss(ORDER)
 CHECKS = np.concatenate([chebyshev.chebpts1(12), *((-end, end) for end in 1 - np.array([1e-3, 1e-6, 1e-9]))])
 """Where a polynomial is compared with its function: between the nodes, and close to the ends."""
 
-_COEFFICIENTS = np.linalg.inv(legendre.legvander(NODES, ORDER - 1))
-_SLOPES = legendre.legder(_COEFFICIENTS, axis=0)
+COEFFICIENTS = np.linalg.inv(legendre.legvander(NODES, ORDER - 1))
+"""(20, 20): from values at the nodes to Legendre coefficients."""
+_SLOPES = legendre.legder(COEFFICIENTS, axis=0)
 
-AT_CHECKS = legendre.legvander(CHECKS, ORDER - 1) @ _COEFFICIENTS
+AT_CHECKS = legendre.legvander(CHECKS, ORDER - 1) @ COEFFICIENTS
 """(checks, 20): from values at the nodes to the polynomial's values at the checks."""
-AT_ENDS = legendre.legvander(np.array([-1.0, 1.0]), ORDER - 1) @ _COEFFICIENTS
+AT_ENDS = legendre.legvander(np.array([-1.0, 1.0]), ORDER - 1) @ COEFFICIENTS
 """(2, 20): to its values at both ends."""
 SLOPE_AT_NODES = legendre.legvander(NODES, ORDER - 2) @ _SLOPES
 """(20, 20): to its derivative at the nodes."""
