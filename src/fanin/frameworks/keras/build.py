@@ -173,6 +173,16 @@ def canonical_paths(model: keras.Model) -> list[str]:
     return [_unlike(path, seen) for path in paths]
 
 
+def unnumbered(name: str) -> str:
+    """Return a name without the number that Keras puts after those that nobody chose.
+
+    Example:
+        >>> unnumbered("dense_7"), unnumbered("dense")
+        ('dense', 'dense')
+    """
+    return _NUMBERED.sub("", name)
+
+
 def _unlike(path: str, seen: set[str]) -> str:
     """Return a path that was not seen: layers of two models inside of one may have the same names."""
     first, *rest = path.split("/")
@@ -186,7 +196,7 @@ def _renamed(parts: list[str], known: dict[tuple[str, str], str], used: set[str]
     parent = ""
     for part in parts:
         if (parent, part) not in known:
-            base = _NUMBERED.sub("", part)
+            base = unnumbered(part)
             names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(1)))
             known[parent, part] = next(name for name in names if f"{parent}/{name}" not in used)
             used.add(f"{parent}/{known[parent, part]}")

@@ -197,3 +197,89 @@ def _of_channels(
         return parameter.name, kind
     sizes = (made.shape[1],)
     return draft.add(made, "reshape", (parameter.name,), sizes, parameter.dtype).name, kind
+
+
+def folded_norm(draft: Draft, node: Node) -> None:
+    """Put x r + (offset - mean r) together, as Keras computes norms: r is one by the root, times a scale."""
+    if not function(node, "add", "subtract") or len(node.inputs) != 2 or not draft.varies(node.name):
+        return
+    for name, rest in (node.inputs, node.inputs[::-1]):
+        product = draft[name]
+        if not function(product, "multiply") or len(product.inputs) != 2 or product.shape != node.shape:
+            continue
+        for x, by in (product.inputs, product.inputs[::-1]):
+            if draft[x].shape == node.shape and _unfolded(draft, node, x, by, rest):
+                return
+
+
+def _unfolded(draft: Draft, node: Node, x: str, by: str, rest: str) -> bool:
+    """Put the norm, its scale and its offset in the place of a sum, if it is one; return whether it is."""
+    parts = _scale_and_root(draft, by)
+    shift = None if parts is None else _shift(draft, rest, by)
+    if parts is None or shift is None:
+        return False
+    root, own = parts
+    mean, offset = shift
+    attributes, inputs = _of_statistics(draft, node, x, mean, root, by)
+    if attributes is None:
+        return False
+    shape = node.shape
+    value = draft.add(node, "norm", (x, *inputs), shape, **attributes).name
+    if own is not None:
+        value = draft.add(node, "elementwise", (value, own), shape, function="multiply").name
+    if offset is None:
+        draft.put(node, "reshape", (value,))
+    else:
+        draft.put(node, "elementwise", (value, offset), function="add")
+    return True
+
+
+def _scale_and_root(draft: Draft, by: str) -> tuple[Scale, str | None] | None:
+    """Return one by a root of a statistic, and the parameter that it is multiplied with, if it is."""
+    if (root := scale(draft, by)) is not None:
+        return root, None
+    product = unrepeated(draft, by)
+    if not function(product, "multiply") or len(product.inputs) != 2:
+        return None
+    for first, other in (product.inputs, product.inputs[::-1]):
+        if (root := scale(draft, first)) is not None and not draft.varies(other):
+            return root, other
+    return None
+
+
+def _shift(draft: Draft, rest: str, by: str) -> tuple[str, str | None] | None:
+    """Return the mean and the offset of offset - mean r; None where it is not that."""
+    added = unrepeated(draft, rest)
+    candidates = [(added, None)]
+    if function(added, "add") and len(added.inputs) == 2:
+        one, other = added.inputs
+        candidates = [(unrepeated(draft, one), other), (unrepeated(draft, other), one)]
+    for product, offset in candidates:
+        if not function(product, "multiply") or len(product.inputs) != 2:
+            continue
+        for minus, factor in (product.inputs, product.inputs[::-1]):
+            negative = unrepeated(draft, minus)
+            if function(negative, "negative") and unrepeated(draft, factor) is unrepeated(draft, by):
+                return negative.inputs[0], offset
+    return None
+
+
+def _of_statistics(
+    draft: Draft, node: Node, x: str, mean: str, root: Scale, by: str
+) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """Return a norm's attributes and what it reads besides x; None where mean and variance are not x's."""
+    if root.statistic is not None:
+        found, centre = root.statistic, statistic(draft, mean)
+        own = found.kind == "variance" and centre is not None and centre.kind == "mean"
+        same = own and centre is not None and (centre.of, centre.axes) == (found.of, found.axes) and found.of == x
+        attributes = _kind(draft[x], found.axes, False) if same else None
+        return (attributes and {**attributes, "eps": root.eps, "slots": ()}), ()
+    given = bare(draft, mean)
+    axes = axes_of_vector(draft[by].shape, node.shape)
+    if given.op != "parameter" or axes is None or len(axes) != 1 or len(given.shape) != 1:
+        return None, ()
+    over = tuple(axis for axis in range(len(node.shape)) if axis != axes[0])
+    return {
+        "kind": "batch", "axes": over, "channel": axes[0], "eps": root.eps, "train": False,
+        "slots": ("mean", "variance"),
+    }, (given.name, root.given)  # fmt: skip

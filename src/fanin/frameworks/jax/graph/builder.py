@@ -64,9 +64,8 @@ class Builder:
         read = tuple(self.node(value) for value in inputs)
         name = self._fresh(stem or str(attributes.get("function", op)))
         made = Made(name, tuple(shape), np.dtype(dtype))
-        self.nodes[name] = Node(
-            name, op, read, made.shape, made.dtype.name, attributes, (), self.source, body
-        )
+        told = {key: plain(value) for key, value in attributes.items()}
+        self.nodes[name] = Node(name, op, read, made.shape, made.dtype.name, told, (), self.source, body)
         if op == "input" or any(value in self._varies for value in read):
             self._varies.add(name)
         return made

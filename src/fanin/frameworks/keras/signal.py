@@ -1,0 +1,141 @@
+"""The signal graph of a built Keras model, through the framework that Keras computes with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+from fanin.errors import FaninError
+from fanin.frameworks.keras.build import canonical_paths, unnumbered
+from fanin.graph.signal import SignalGraph
+
+
+def signal_graph(
+    model: keras.Model, inputs: Any, *, train: bool = False, laws: Mapping[str, Any] | None = None
+) -> SignalGraph:
+    """Return what a Keras model computes, without running it.
+
+    Weights have the laws of their own values, which a built model has.
+
+    Args:
+        model: A built model.
+        inputs: What it is called with: an array or a description of one (shape and dtype), a list of several
+            for a functional model of several inputs, or a tuple of arguments.
+        train: Whether as in training.
+        laws: Laws of weights by name, in place of those of their values.
+
+    Returns:
+        The graph, its weights under the names of `fanin.plan`.
+
+    Raises:
+        FaninError: The model is not built, there is no input, it cannot be traced, or Keras runs on TensorFlow.
+
+    Example:
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="relu")])
+        >>> graph = signal_graph(model, np.zeros((8, 3), "float32"))
+        >>> [node.op for node in graph if node.op != "parameter"]
+        ['input', 'linear', 'reshape', 'elementwise', 'elementwise']
+    """
+    backend = keras.backend.backend()
+    if not model.built or not all(layer.built for layer in model._flatten_layers()):
+        raise FaninError(
+            f"{model.name} is not built: its variables have no shapes yet.",
+            fix="model.build((None, 20)), with the shape of a batch of inputs, or call it on one",
+        )
+    if backend == "jax":
+        return _on_jax(model, inputs, train, laws)
+    if backend == "torch":
+        return _on_torch(model, inputs, train, laws)
+    raise FaninError(
+        f"Keras runs on {backend}, whose programs fanin does not read.",
+        expected="Keras on jax or torch",
+        fix="KERAS_BACKEND=jax, and make the model there",
+    )
+
+
+def _on_jax(model: keras.Model, inputs: Any, train: bool, laws: Mapping[str, Any] | None) -> SignalGraph:
+    from fanin.frameworks.jax.graph.convert import converted
+    from fanin.frameworks.jax.graph.tags import calls_marked
+    from fanin.frameworks.jax.graph.trace import Call, Leaf, arguments, separated
+
+    given = arguments(_as_called(model, inputs), model.name)
+    arrays, names, together = separated(given, {}, type(model).call, 1)
+    paths = dict(zip(map(id, model.variables), canonical_paths(model), strict=True))
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    places = places_of(model)
+    count = len(model.trainable_variables)
+
+    def run(values: list[Any], given: Any) -> Any:
+        positional, _ = together(given)
+        with calls_marked(places, {keras.layers.Layer}):
+            outputs, _ = model.stateless_call(
+                values[:count], values[count:], *positional, **_mode(model, train)
+            )
+        return outputs
+
+    leaves = [Leaf(paths[id(v)], v.value, v.trainable) for v in variables]
+    kind = type(model).__name__
+    return converted(Call(run, leaves, arrays, _names(model, names), model.name, kind), laws)
+
+
+def _on_torch(model: keras.Model, inputs: Any, train: bool, laws: Mapping[str, Any] | None) -> SignalGraph:
+    from fanin.frameworks.torch.graph import signal_graph as of_module
+
+    given = _as_called(model, inputs)
+    return of_module(model, given if isinstance(given, tuple) else (given,), train=train, laws=laws)
+
+
+def _mode(model: keras.Model, train: bool) -> dict[str, bool]:
+    return {"training": train} if getattr(model, "_call_has_training_arg", True) else {}
+
+
+def _as_called(model: keras.Model, inputs: Any) -> Any:
+    """Return the arguments of a call: of a functional model of several inputs, one list of them."""
+    several = isinstance(inputs, list | tuple) and len(inputs) > 1
+    own = getattr(model, "_inputs", None)
+    return (list(inputs),) if several and own is not None and len(own) == len(inputs) else inputs
+
+
+def _names(model: keras.Model, names: list[str]) -> list[str]:
+    own = getattr(model, "_inputs", None) or ()
+    found = [unnumbered(tensor.name) for tensor in own]
+    return found if len(set(found)) == len(names) else names
+
+
+def places_of(model: keras.Model) -> dict[int, Any]:
+    """Return the place of each layer in a model by its id; paths are those that its variables begin with."""
+    from fanin.frameworks.jax.graph.tags import Place
+
+    known = dict(_prefixes(model))
+    used = set(known.values())
+    places: dict[int, Place] = {}
+    for layer in model._flatten_layers(include_self=False):
+        path = known.get(_path(layer)) or _unlike(layer, known, used)
+        used.add(path)
+        places[id(layer)] = Place(path, type(layer).__name__)
+    return places
+
+
+def _prefixes(model: keras.Model) -> Iterator[tuple[str, str]]:
+    """Yield what begins the paths of variables, with what begins their canonical ones."""
+    for variable, name in zip(model.variables, canonical_paths(model), strict=True):
+        mine, theirs = variable.path.split("/"), name.split("/")
+        for count in range(1, len(mine)):
+            yield "/".join(mine[:count]), "/".join(theirs[:count])
+
+
+def _path(layer: Any) -> str:
+    return layer.path or layer.name
+
+
+def _unlike(layer: Any, known: Mapping[str, str], used: set[str]) -> str:
+    """Return a path for a layer without variables that no other one has."""
+    above, _, name = _path(layer).rpartition("/")
+    base = "/".join(part for part in (known.get(above, unnumbered(above)), unnumbered(name)) if part)
+    others = (f"{base}_{number}" for number in itertools.count(1))
+    return next(path for path in itertools.chain([base], others) if path not in used)
+
