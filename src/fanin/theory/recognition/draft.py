@@ -24,7 +24,7 @@ class Draft:
     def __init__(self, graph: SignalGraph) -> None:
         self.graph = graph
         self.nodes = {node.name: node for node in graph}
-        self._before: dict[str, list[str]] = {}
+        self._ends = {*graph.outputs, *graph.layers.values()}
         self._varies: set[str] = set()
         for node in graph:
             if node.op == "input" or any(name in self._varies for name in node.inputs):
@@ -48,34 +48,36 @@ class Draft:
         return new
 
     def add(
-        self, before: Node, op: Op, inputs: Sequence[str], shape: Shape, dtype: str = "", **attributes: Attribute
+        self, like: Node, op: Op, inputs: Sequence[str], shape: Shape, dtype: str = "", **attributes: Attribute
     ) -> Node:
-        """Add a node right before another one."""
-        name, count = f"{before.name}_{op}", 1
+        """Add a node that stands where another one does in the model, and is named after it."""
+        name, count = f"{like.name}_{op}", 1
         while name in self.nodes:
-            name, count = f"{before.name}_{op}_{count}", count + 1
-        new = Node(name, op, tuple(inputs), tuple(shape), dtype or before.dtype, attributes, (), before.source)
+            name, count = f"{like.name}_{op}_{count}", count + 1
+        new = Node(name, op, tuple(inputs), tuple(shape), dtype or like.dtype, attributes, (), like.source)
         self.nodes[name] = new
-        self._before.setdefault(before.name, []).append(name)
         if any(self.varies(name) for name in inputs):
             self._varies.add(name)
         return new
 
     def finished(self) -> SignalGraph:
-        """Return the graph of what outputs and layers need."""
-        ordered = [name for node in self.graph for name in self._with_added(node.name)]
-        needed = {*self.graph.outputs, *self.graph.layers.values()}
-        for name in reversed(ordered):
-            if name in needed:
-                needed.update(self.nodes[name].inputs)
-        kept = (self.nodes[name] for name in ordered)
-        nodes = tuple(node for node in kept if node.name in needed or node.op == "input")
-        return replace(self.graph, nodes=nodes)
+        """Return the graph of what outputs and layers need, in the order of execution."""
+        nodes: dict[str, Node] = {}
+        ends = [node.name for node in self.graph if node.op == "input"]
+        ends += [node.name for node in self.graph if node.name in self._ends]
+        for name in ends:
+            self._emit(name, nodes)
+        return replace(self.graph, nodes=tuple(nodes.values()))
 
-    def _with_added(self, name: str) -> Iterator[str]:
-        for added in self._before.get(name, ()):
-            yield from self._with_added(added)
-        yield name
+    def _emit(self, name: str, nodes: dict[str, Node]) -> None:
+        """Add a node after all that it reads."""
+        waiting = [name]
+        while waiting:
+            node = self.nodes[waiting[-1]]
+            missing = [name for name in node.inputs if name not in nodes]
+            if not missing:
+                nodes[waiting.pop()] = node
+            waiting += reversed(missing)
 
 
 def function(node: Node, *names: str) -> bool:

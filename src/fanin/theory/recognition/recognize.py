@@ -21,7 +21,8 @@ Pattern = Callable[[Draft, Node], None]
 """Looks at a node, and puts another operation with the same value in its place if it ends the pattern."""
 
 _PATTERNS: tuple[Pattern, ...] = (
-    bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, group_norm, scaled_norm,
+    bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm, group_norm,
+    scaled_norm, scaled_norm,
 )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ from fanin.graph.signal import Node
 from fanin.theory.recognition.draft import Draft, without_ones
 
 
-def unrepeated_heads(draft: Draft, before: Node, name: str, axis: int) -> tuple[str, int] | None:
+def unrepeated_heads(draft: Draft, node: Node, name: str, axis: int) -> tuple[str, int] | None:
     """Return a value before each of its heads was repeated, and how many heads it has; None where none was.
 
     Args:
         draft: The graph.
-        before: The node that what is added has to come before.
+        node: What reads it, after which what is added is named.
         name: The value, whose heads h are those of the other one, each followed by its repetitions.
         axis: The axis of heads.
     """
@@ -35,5 +35,5 @@ def unrepeated_heads(draft: Draft, before: Node, name: str, axis: int) -> tuple[
     while once.op == "reshape" and without_ones(draft[once.inputs[0]].shape) == without_ones(once.shape):
         once = draft[once.inputs[0]]  # the axis of the repetitions alone
     if once.shape != shape:
-        once = draft.add(before, "reshape", (once.name,), shape, once.dtype)
+        once = draft.add(node, "reshape", (once.name,), shape, once.dtype)
     return once.name, heads
