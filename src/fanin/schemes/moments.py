@@ -65,13 +65,13 @@ def _(distribution: TruncatedNormal, parameter: Parameter) -> float:
     if parameter.complex:  # the modulus is cut: its square is exponential up to high^2
         cut = distribution.high**2
         return abs(distribution.mean) ** 2 + distribution.sd**2 * (1 - cut / math.expm1(cut))
-    mean, variance = _truncated(distribution.low, distribution.high)
+    mean, variance = truncated_moments(distribution.low, distribution.high)
     shifted = distribution.mean + distribution.sd * mean
     return shifted**2 + distribution.sd**2 * variance
 
 
 @functools.cache  # models ask for one pair of bounds, again and again
-def _truncated(low: float, high: float) -> tuple[float, float]:
+def truncated_moments(low: float, high: float) -> tuple[float, float]:
     """Return mean and variance of a standard normal cut at two bounds."""
     mean, variance = truncnorm.stats(low, high, moments="mv")
     return float(mean), float(variance)

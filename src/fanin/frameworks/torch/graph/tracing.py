@@ -17,7 +17,7 @@ from fanin.frameworks.torch.graph.layers import layer_nodes
 from fanin.frameworks.torch.graph.values import Value, dtype_name
 from fanin.frameworks.torch.graph.walking import Walker
 from fanin.frameworks.torch.inventory import uncompiled
-from fanin.frameworks.torch.laws import weights_of
+from fanin.frameworks.torch.laws import Weights, weights_of
 from fanin.graph.signal import SignalGraph, Weight
 
 __all__ = ["ops", "signal_graph"]
@@ -51,7 +51,7 @@ def signal_graph(
     program = exported(model, args, kwargs, train=train)
     weights = weights_of(model, laws or {})
     builder = Builder()
-    known = _placeholders(program, model, builder, weights)
+    known = _placeholders(program, builder, weights)
     walker = Walker(builder, program.graph_module, known, PREFIX)
     outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
     names = tuple(builder.output(value) for value in outputs)
@@ -64,13 +64,11 @@ def signal_graph(
 
 
 def _placeholders(
-    program: torch.export.ExportedProgram, model: nn.Module, builder: Builder, weights: Mapping[str, Weight]
+    program: torch.export.ExportedProgram, builder: Builder, weights: Weights
 ) -> dict[str, Value]:
     """Return the values of inputs, parameters, buffers and constants, by the names of their placeholders."""
-    tensors: dict[str, Any] = dict(model.named_parameters(remove_duplicate=False))
-    tensors |= dict(model.named_buffers(remove_duplicate=False))
-    canonical = {other: weight.name for weight in weights.values() for other in (weight.name, *weight.tied)}
     shapes = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    first = weights.first_names()
     known: dict[str, Value] = {}
     for spec in program.graph_signature.input_specs:
         placeholder, traced = spec.arg.name, shapes.get(spec.arg.name)
@@ -85,10 +83,7 @@ def _placeholders(
             constant: Any = program.constants[str(spec.target)]
             known[placeholder] = Value(shape, dtype, tensor=constant)
             continue
-        values = tensors[name].detach() if spec.kind is InputKind.BUFFER else None
-        known_ = values is not None and not values.is_meta
-        weight = canonical.get(name, name)
-        known[placeholder] = Value(shape, dtype, weight=weight, tensor=values if known_ else None)
+        known[placeholder] = Value(shape, dtype, weight=first[name], tensor=weights.values.get(name))
     return known
 
 
@@ -96,7 +91,7 @@ def _alive(
     builder: Builder,
     outputs: tuple[str, ...],
     layers: dict[str, str],
-    weights: Mapping[str, Weight],
+    weights: Weights,
     name: str,
 ) -> SignalGraph:
     """Return the graph of what the outputs depend on."""
@@ -107,5 +102,5 @@ def _alive(
     nodes = tuple(node for node in builder.nodes if node.name in alive or node.op == "input")
     read = {node["weight"] for node in nodes if node.op == "parameter"}
     ends = {path: node for path, node in layers.items() if node in alive}
-    kept = tuple(weight for key, weight in weights.items() if key in read)
-    return SignalGraph(nodes, kept, outputs, ends, name)
+    kept = tuple(weight for key, weight in weights.weights.items() if key in read)
+    return SignalGraph(nodes, kept, outputs, ends, name, weights.notes)
