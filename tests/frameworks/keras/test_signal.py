@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from interpreter import interpret
 from keras import layers
 
 from fanin.errors import FaninError
@@ -13,6 +12,7 @@ from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.inventory import inventory
 from fanin.frameworks.keras.signal import signal_graph
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 def image(*shape):
@@ -65,7 +65,9 @@ def transformer():
 
 
 def recurrent(layer):
-    return keras.Sequential([keras.Input((5, 4)), layer(8, return_sequences=True), layers.Bidirectional(layer(6))])
+    return keras.Sequential(
+        [keras.Input((5, 4)), layer(8, return_sequences=True), layers.Bidirectional(layer(6))]
+    )
 
 
 MODELS = {

@@ -138,4 +138,3 @@ def _unlike(layer: Any, known: Mapping[str, str], used: set[str]) -> str:
     base = "/".join(part for part in (known.get(above, unnumbered(above)), unnumbered(name)) if part)
     others = (f"{base}_{number}" for number in itertools.count(1))
     return next(path for path in itertools.chain([base], others) if path not in used)
-

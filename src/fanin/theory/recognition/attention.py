@@ -79,23 +79,42 @@ def _attends(draft: Draft, node: Node, weights: _Operand, values: _Operand, out:
     key = weights.letters[softmax["axis"]]
     if {*weights.letters} & {*values.letters} - {*out} != {key}:
         return False
-    found = _product(draft, softmax.inputs[0], _Scores(weights.letters), _fresh(weights.letters + values.letters))
+    found = _product(
+        draft, softmax.inputs[0], _Scores(weights.letters), _fresh(weights.letters + values.letters)
+    )
     if found is None:
         return False
     scores, query, keys = found
     axes = _axes(weights.letters, query, keys, values, key)
     if axes is None or {*out} != {*axes.batch, *axes.head, *axes.groups, axes.query, axes.outer}:
         return False
-    return _put(draft, node, _Parts(scores, _plain(draft, query), _plain(draft, keys), values), axes, out, rate)
+    return _put(
+        draft, node, _Parts(scores, _plain(draft, query), _plain(draft, keys), values), axes, out, rate
+    )
 
 
 def _undropped(draft: Draft, weights: _Operand) -> tuple[float, _Operand]:
+    """Return the rate of dropout of a softmax, and the softmax."""
     rate = 0.0
-    while (node := draft[weights.name]).op in ("dropout", "permute"):
+    while True:
+        node = draft[weights.name]
         if node.op == "dropout":
             rate = 1 - (1 - rate) * (1 - node["rate"])
-        weights = _before(node, weights)
-    return rate, weights
+        elif node.op != "permute" and not _masks_again(draft, node):
+            return rate, weights
+        name = node.inputs[-1]
+        weights = _Operand(name, _before(node, weights).letters)
+
+
+def _masks_again(draft: Draft, node: Node) -> bool:
+    """Return whether a node sets to 0 what the mask of the scores has made 0 already, as Keras does."""
+    if not function(node, "where") or node.get("scalars") != (None, None, 0.0) or len(node.inputs) != 2:
+        return False
+    mask, softmax = node.inputs[0], draft[node.inputs[1]]
+    if softmax.op != "softmax" or softmax.shape != node.shape:
+        return False
+    scores = draft[softmax.inputs[0]]
+    return any(own.name == mask and own.factor == 1.0 for own, _ in _masked(draft, scores))
 
 
 def _before(node: Node, operand: _Operand) -> _Operand:
@@ -132,7 +151,9 @@ def _product(
         if draft[rest].shape != node.shape or (mask.factor != 1.0 and scores.scale != 1.0):
             continue
         found = _Operand(mask.name, scores.letters)
-        if made := _product(draft, rest, _Scores(scores.letters, scores.scale, [*scores.masks, found]), inner):
+        if made := _product(
+            draft, rest, _Scores(scores.letters, scores.scale, [*scores.masks, found]), inner
+        ):
             return made
     return None
 
@@ -229,7 +250,7 @@ def _put(draft: Draft, node: Node, parts: _Parts, axes: _Axes, out: str, rate: f
     q = _arranged(draft, node, query, order + axes.query + axes.inner,
                   (*lead, heads, sizes[axes.query], sizes[axes.inner]))  # fmt: skip
     key_heads = sizes[axes.head] if axes.head else 1
-    keys, values, key_heads = _once(draft, node, axes, keys, values, key_heads)
+    keys, values, key_heads = _once(draft, node, axes, query, keys, values, key_heads)
     k = _arranged(draft, node, keys, axes.batch + axes.head + axes.key + axes.inner,
                   (*lead, key_heads, sizes[axes.key], sizes[axes.inner]))  # fmt: skip
     v = _arranged(draft, node, values, axes.batch + axes.head + axes.key + axes.outer,
@@ -262,10 +283,11 @@ def _unpermuted(draft: Draft, operand: _Operand) -> _Operand:
 
 
 def _once(
-    draft: Draft, node: Node, axes: _Axes, keys: _Operand, values: _Operand, heads: int
+    draft: Draft, node: Node, axes: _Axes, query: _Operand, keys: _Operand, values: _Operand, heads: int
 ) -> tuple[_Operand, _Operand, int]:
     """Return keys and values before each head of them was repeated for a group of queries."""
-    if not axes.head or axes.groups:
+    shape = dict(zip(query.letters, draft[query.name].shape, strict=True))
+    if not axes.head or any(shape[letter] != 1 for letter in axes.groups):
         return keys, values, heads
     found = [unrepeated_heads(draft, node, o.name, o.letters.index(axes.head)) for o in (keys, values)]
     if found[0] is None or found[1] is None:

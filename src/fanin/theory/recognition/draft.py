@@ -48,7 +48,13 @@ class Draft:
         return new
 
     def add(
-        self, like: Node, op: Op, inputs: Sequence[str], shape: Shape, dtype: str = "", **attributes: Attribute
+        self,
+        like: Node,
+        op: Op,
+        inputs: Sequence[str],
+        shape: Shape,
+        dtype: str = "",
+        **attributes: Attribute,
     ) -> Node:
         """Add a node that stands where another one does in the model, and is named after it."""
         name, count = f"{like.name}_{op}", 1

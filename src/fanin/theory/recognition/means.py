@@ -21,7 +21,9 @@ def mean(draft: Draft, node: Node) -> None:
         return
     x = draft[total.inputs[0]]
     count = math.prod(x.shape[axis] for axis in total["axes"])
-    divides = function(node, "divide") and not number_first(node) and math.isclose(number, count, rel_tol=1e-6)
+    divides = (
+        function(node, "divide") and not number_first(node) and math.isclose(number, count, rel_tol=1e-6)
+    )
     multiplies = function(node, "multiply") and math.isclose(number * count, 1, rel_tol=1e-5)
     if not divides and not multiplies:
         return

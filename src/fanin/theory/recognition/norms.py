@@ -271,7 +271,12 @@ def _of_statistics(
     if root.statistic is not None:
         found, centre = root.statistic, statistic(draft, mean)
         own = found.kind == "variance" and centre is not None and centre.kind == "mean"
-        same = own and centre is not None and (centre.of, centre.axes) == (found.of, found.axes) and found.of == x
+        same = (
+            own
+            and centre is not None
+            and (centre.of, centre.axes) == (found.of, found.axes)
+            and found.of == x
+        )
         attributes = _kind(draft[x], found.axes, False) if same else None
         return (attributes and {**attributes, "eps": root.eps, "slots": ()}), ()
     given = bare(draft, mean)

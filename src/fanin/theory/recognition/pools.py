@@ -41,7 +41,9 @@ def _counts(draft: Draft, name: str, pool: Node) -> bool:
     shape = draft[pool.inputs[0]].shape
     counted: np.ndarray = np.ones((), np.float64)
     for place, axis in enumerate(pool["axes"]):
-        along = _counted(shape[axis], *(pool[key][place] for key in ("window", "stride", "padding", "dilation")))
+        along = _counted(
+            shape[axis], *(pool[key][place] for key in ("window", "stride", "padding", "dilation"))
+        )
         counted = counted[..., None] * along if place else along
     found = np.squeeze(np.asarray(value))
     return found.shape == np.squeeze(counted).shape and bool(np.allclose(found, np.squeeze(counted)))

@@ -59,7 +59,9 @@ def _logarithm(draft: Draft, node: Node) -> None:
         return
     inside = exponential.inputs[0]
     x = _unshifted(draft, inside, axis)
-    if shift is None and value == inside:
-        draft.put(node, "softmax", (x,), axis=axis, log=True)
-    elif shift is not None and value == x != inside and bare(draft, shift) is bare(draft, draft[inside].inputs[1]):
+    if (shift is None and value == inside) or (
+        shift is not None
+        and value == x != inside
+        and bare(draft, shift) is bare(draft, draft[inside].inputs[1])
+    ):
         draft.put(node, "softmax", (x,), axis=axis, log=True)

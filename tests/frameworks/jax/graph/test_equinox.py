@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from interpreter import interpret
 
 from fanin.errors import FaninError
 from fanin.frameworks.jax.equinox.inventory import inventory
 from fanin.frameworks.jax.graph import signal_graph
 from fanin.frameworks.jax.tree import named_leaves
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 def image(*shape):
@@ -109,7 +109,9 @@ def test_dropout_in_training_has_its_keys():
 
 
 def test_attention_is_found_with_its_mask():
-    (node,) = [n for n in recognize(signal_graph(Block(jax.random.key(0)), image(2, 5, 8))) if n.op == "attention"]
+    (node,) = [
+        n for n in recognize(signal_graph(Block(jax.random.key(0)), image(2, 5, 8))) if n.op == "attention"
+    ]
     assert (node["heads"], node["causal"], node["scale"]) == (2, True, pytest.approx(0.5))
 
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from interpreter import interpret
 
 from fanin.errors import FaninError
 from fanin.frameworks.jax.graph import signal_graph
 from fanin.frameworks.jax.linen.values import leaves
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 def image(*shape):
@@ -155,7 +155,9 @@ class Llama(nn.Module):
         x = nn.Embed(11, 16)(tokens)
         x = x + self.attend(nn.RMSNorm()(x))
         h = nn.RMSNorm()(x)
-        x = x + nn.Dense(16, use_bias=False)(nn.silu(nn.Dense(24, use_bias=False)(h)) * nn.Dense(24, use_bias=False)(h))
+        x = x + nn.Dense(16, use_bias=False)(
+            nn.silu(nn.Dense(24, use_bias=False)(h)) * nn.Dense(24, use_bias=False)(h)
+        )
         return nn.Dense(11, use_bias=False)(nn.RMSNorm()(x))
 
     def attend(self, x):
@@ -280,7 +282,9 @@ def test_names_are_those_of_the_plan():
 
 def test_layers_are_modules_with_their_lines():
     graph = signal_graph(Gpt(), ids(2, 6))
-    assert {"Embed_0", "SelfAttention_1.query", "SelfAttention_1", "Dense_3", "Embed_0#2"} <= set(graph.layers)
+    assert {"Embed_0", "SelfAttention_1.query", "SelfAttention_1", "Dense_3", "Embed_0#2"} <= set(
+        graph.layers
+    )
     node = graph[graph.layers["Dense_2"]]
     assert (node.source.layer, node.source.type) == ("Dense_2", "Dense")
     with open(node.source.file) as file:  # noqa: PTH123
@@ -316,7 +320,9 @@ def test_declared_laws_need_no_weights():
     class Wide(nn.Module):
         @nn.compact
         def __call__(self, x):
-            x = nn.Dense(1 << 20, kernel_init=nn.initializers.he_normal(), bias_init=nn.initializers.uniform(2.0))(x)
+            x = nn.Dense(
+                1 << 20, kernel_init=nn.initializers.he_normal(), bias_init=nn.initializers.uniform(2.0)
+            )(x)
             return nn.Dense(1 << 20, kernel_init=nn.initializers.orthogonal(1.5))(x)
 
     weight = signal_graph(Wide(), jax.ShapeDtypeStruct((2, 64), "float32")).weight

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from interpreter import interpret
 
 from fanin.frameworks.jax.graph import signal_graph
 from fanin.frameworks.jax.nnx.inventory import inventory
 from fanin.frameworks.jax.nnx.walk import variables
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 def image(*shape):

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from interpreter import interpret
 
 from fanin.errors import FaninError
 from fanin.frameworks.jax.graph import signal_graph
 from fanin.frameworks.jax.tree import named_leaves
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 def image(*shape):
@@ -35,12 +35,17 @@ def test_the_graph_computes_what_the_function_computes():
     params, x = start(jax.random.key(0)), image(3, 4)
     graph = signal_graph(mlp, x, params=params)
     for found in (graph, recognize(graph)):
-        np.testing.assert_allclose(interpret(found, dict(named_leaves(params)), x)[0], mlp(params, x), rtol=1e-5)
+        np.testing.assert_allclose(
+            interpret(found, dict(named_leaves(params)), x)[0], mlp(params, x), rtol=1e-5
+        )
 
 
 def test_layers_are_the_paths_of_kernels():
     graph = signal_graph(mlp, image(3, 4), params=start(jax.random.key(0)))
-    assert {path: graph[name]["function"] for path, name in graph.layers.items()} == {"first": "add", "second": "add"}
+    assert {path: graph[name]["function"] for path, name in graph.layers.items()} == {
+        "first": "add",
+        "second": "add",
+    }
     source = graph[graph.layers["second"]].source
     assert source.layer == "second"
     assert source.file == __file__
@@ -53,7 +58,10 @@ def test_parameters_at_the_top_are_layers_of_their_own():
 
     params = {"w1": jnp.ones((4, 3)), "b1": jnp.ones(3), "w2": jnp.ones((3, 2))}
     graph = signal_graph(net, image(2, 4), params=params)
-    assert {path: graph[name].op for path, name in graph.layers.items()} == {"w1": "elementwise", "w2": "linear"}
+    assert {path: graph[name].op for path, name in graph.layers.items()} == {
+        "w1": "elementwise",
+        "w2": "linear",
+    }
 
 
 def test_declared_laws_of_a_start():
@@ -76,7 +84,12 @@ def test_arithmetic_on_weights_stays_arithmetic():
 
     params = {"w": jnp.ones((4, 3)), "a": jnp.ones((4, 2)), "b": jnp.ones((2, 3))}
     graph = signal_graph(lora, image(2, 4), params=params)
-    assert [n.op for n in graph if n.op not in ("parameter", "input")] == ["matmul", "elementwise", "elementwise", "linear"]
+    assert [n.op for n in graph if n.op not in ("parameter", "input")] == [
+        "matmul",
+        "elementwise",
+        "elementwise",
+        "linear",
+    ]
 
 
 def test_inputs_have_the_names_of_the_arguments():
@@ -135,7 +148,9 @@ def test_noise_is_opaque():
     def noisy(params, x):
         return x * params + jax.random.normal(jax.random.key(0), x.shape)
 
-    assert [n["operator"] for n in signal_graph(noisy, image(2, 3), params=jnp.ones(3)) if n.op == "opaque"] == ["random"]
+    assert [
+        n["operator"] for n in signal_graph(noisy, image(2, 3), params=jnp.ones(3)) if n.op == "opaque"
+    ] == ["random"]
 
 
 def test_laws_take_the_place_of_values():

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from fanin.frameworks.jax.graph.builder import Builder
-from fanin.frameworks.jax.graph.shapes import reshaped, replaced, sliced
 from fanin.frameworks.jax.graph.elementwise import elementwise
+from fanin.frameworks.jax.graph.shapes import replaced, reshaped, sliced
 from fanin.frameworks.jax.graph.table import converts
 from fanin.frameworks.jax.graph.values import Known, Made, Spread, Value
 

@@ -172,7 +172,9 @@ class _Start:
             program, constants = getattr(held, "jaxpr", held), getattr(held, "consts", ())
             return self._program(program, [_of_constant(value) for value in constants], inputs)
         if all(isinstance(value, _Known) for value in inputs):
-            large = sum(math.prod(var.aval.shape) for var in outputs) > _LARGEST and name != "broadcast_in_dim"
+            large = (
+                sum(math.prod(var.aval.shape) for var in outputs) > _LARGEST and name != "broadcast_in_dim"
+            )
             return [_Unknown() for _ in outputs] if large else _computed(equation, inputs)
         if any(isinstance(value, _Key) for value in inputs):
             return [_Key() for _ in outputs]

@@ -13,7 +13,6 @@ import jax
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.jax.tree import named_leaves
 
-
 _WANTS_IDS = ("must be an integer", "must be integers", "must have integer", "integer type")
 
 
