@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin import schemes
-    from fanin.api import apply, compare, gain, initialize, optimizer_groups, plan
+    from fanin.api import (
+        apply,
+        compare,
+        critical_line,
+        gain,
+        initialize,
+        mean_field,
+        optimizer_groups,
+        phase_diagram,
+        plan,
+    )
     from fanin.errors import FaninError
     from fanin.graph import roles as role
     from fanin.graph.fans import fans
@@ -25,11 +35,14 @@ _HOMES = {
     "Policy": "fanin.schemes.policy",
     "apply": "fanin.api",
     "compare": "fanin.api",
+    "critical_line": "fanin.api",
     "fans": "fanin.graph.fans",
     "gain": "fanin.api",
     "initialize": "fanin.api",
     "keep": "fanin.schemes.decision",
+    "mean_field": "fanin.api",
     "optimizer_groups": "fanin.api",
+    "phase_diagram": "fanin.api",
     "plan": "fanin.api",
     "scheme": "fanin.schemes.registry",
 }
@@ -46,12 +59,15 @@ __all__ = [
     "__version__",
     "apply",
     "compare",
+    "critical_line",
     "distributions",
     "fans",
     "gain",
     "initialize",
     "keep",
+    "mean_field",
     "optimizer_groups",
+    "phase_diagram",
     "plan",
     "role",
     "scheme",

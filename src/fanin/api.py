@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
     from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
+    from fanin.theory.activation import Activation
+    from fanin.theory.critical_line import CriticalLine
     from fanin.theory.gain import Gain
+    from fanin.theory.meanfield import MeanField
+    from fanin.theory.phase import PhaseDiagram
 
 SEED_SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")
 
@@ -143,17 +147,114 @@ def gain(activation: Any, *, depth: int = 50, width: int | None = 1024) -> Gain:
     References:
         He et al. (2015), arXiv:1502.01852, eq. 10; Poole et al. (2016), arXiv:1606.05340, eq. 3.
     """
+    from fanin.theory.gain import gain_of
+
+    return gain_of(_activation(activation), depth=depth, width=width)
+
+
+def _activation(activation: Any) -> Activation:
+    """Return a function, or what a text names, as an activation."""
     from fanin.experiments.loading import load
     from fanin.frameworks.activations import as_activation
-    from fanin.theory.gain import gain_of
     from fanin.theory.names import named
 
     if not isinstance(activation, str):
-        return gain_of(as_activation(activation), depth=depth, width=width)
+        return as_activation(activation)
     if ":" not in activation and not activation.endswith(".py"):
-        return gain_of(named(activation), depth=depth, width=width)
+        return named(activation)
     function = load(activation, what="an activation")
-    return gain_of(as_activation(function, activation.rpartition(":")[2]), depth=depth, width=width)
+    return as_activation(function, activation.rpartition(":")[2])
+
+
+def mean_field(activation: Any, weight_variance: float, bias_variance: float = 0.0) -> MeanField:
+    r"""Return what depth does to the signals and gradients of wide fully connected layers.
+
+    The weights are drawn from N(0, weight_variance / fan_in), the biases from N(0, bias_variance). Variance q
+    and correlation c of the pre-activations then follow maps from layer to layer, and come to rest:
+
+        q' = sigma_w^2 E[f(sqrt(q) z)^2] + sigma_b^2,  chi_1 = sigma_w^2 E[f'(sqrt(q) z)^2]
+
+    Args:
+        activation: As for `gain`.
+        weight_variance: sigma_w^2.
+        bias_variance: sigma_b^2.
+
+    Returns:
+        Phase, fixed points, chi_1 and depth scales; print it, or see `plot()`.
+
+    Raises:
+        FaninError: A variance is none, or the activation cannot be read.
+
+    Example:
+        >>> import fanin
+        >>> found = fanin.mean_field("tanh", 1.3, 0.05)
+        >>> found.phase, round(found.chi_1, 4), round(found.xi_c, 3)
+        ('ordered', 0.8802, 7.834)
+
+    References:
+        Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232.
+    """
+    from fanin.theory.meanfield import mean_field_of
+
+    return mean_field_of(_activation(activation), weight_variance, bias_variance)
+
+
+def critical_line(activation: Any) -> CriticalLine:
+    """Return the variances between order and chaos, where chi_1 = 1.
+
+    Args:
+        activation: As for `gain`.
+
+    Returns:
+        The line: print it, or ask for its points `at` a variance of the biases.
+
+    Raises:
+        FaninError: The activation jumps, so that all is chaos, or cannot be read.
+
+    Example:
+        >>> import fanin
+        >>> [round(point.weight_variance, 9) for point in fanin.critical_line("relu").without_bias]
+        [2.0]
+
+    References:
+        Poole et al. (2016), arXiv:1606.05340, eq. 7.
+    """
+    from fanin.theory.critical_line import critical_line_of
+
+    return critical_line_of(_activation(activation))
+
+
+def phase_diagram(
+    activation: Any,
+    *,
+    weight_variances: tuple[float, float] | None = None,
+    bias_variances: tuple[float, float] | None = None,
+) -> PhaseDiagram:
+    """Return order and chaos over the variances of weights and biases.
+
+    Args:
+        activation: As for `gain`.
+        weight_variances: Least and greatest sigma_w^2; by default about the critical line.
+        bias_variances: Least and greatest sigma_b^2.
+
+    Returns:
+        The diagram: `plot()` draws it, `to_html(path)` writes it.
+
+    Raises:
+        FaninError: A range is none, or the activation cannot be read.
+
+    Example:
+        >>> import fanin
+        >>> diagram = fanin.phase_diagram("tanh", weight_variances=(1, 3), bias_variances=(0, 0.2))
+        >>> diagram.phase[-1, 0], diagram.phase[0, -1]
+        ('ordered', 'chaotic')
+
+    References:
+        Poole et al. (2016), arXiv:1606.05340, figure 1.
+    """
+    from fanin.theory.phase import phase_diagram_of
+
+    return phase_diagram_of(_activation(activation), weight_variances, bias_variances)
 
 
 def plan(

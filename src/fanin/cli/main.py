@@ -16,6 +16,7 @@ _COMMANDS = {
     "compare": "Which initialization trains a model best, beyond luck.",
     "export": "Write a store's runs as CSV or JSON lines.",
     "gain": "The gain of an activation, and whether depth keeps it.",
+    "phase": "Order and chaos: mean field theory of an activation.",
     "plan": "What a scheme would do to every parameter of a model.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",

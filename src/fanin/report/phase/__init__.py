@@ -1,0 +1,1 @@
+"""Mean field theory of an activation as text, HTML and charts."""
