@@ -56,6 +56,7 @@ class Signal:
         chain: How it comes from one normal population, if it does.
         normal: Whether rows are independent draws of a normal distribution.
         profile: Relative second moment along the channels, where it is not the same, (rows,).
+        exact: Whether a norm has just made the second moment what it is, so that chance has no part in it.
     """
 
     values: Array
@@ -66,6 +67,7 @@ class Signal:
     chain: Chain | None = None
     normal: bool = False
     profile: Array | None = None
+    exact: bool = False
 
     @cached_property
     def covariance(self) -> Covariance:
@@ -98,6 +100,8 @@ class Signal:
     @cached_property
     def own_chance(self) -> Array:
         """Relative variance of the mean of x^2 that so many channels have, given all before, as in `chance`."""
+        if self.exact:
+            return np.zeros(2)
         return spread(self.values, self.places, self.examples) / max(self.width, 1)
 
 

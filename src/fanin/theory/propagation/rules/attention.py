@@ -1,9 +1,11 @@
-r"""Attention, by many random heads: logits are normal, a softmax of them weighs the values.
+r"""Attention, by many random heads: queries and keys are drawn, with as many features as a head has.
 
-    l_ij = scale q_i . k_j,   E[l_ij l_i'j'] = scale^2 d E[q_i q_i'] E[k_j k_j']
-    E[y_i y_i'] = E sum_jj' A_ij A_i'j' E[v_j v_j']
-    backward: E[g_v g_v'] = E sum_ii' A_ij A_i'j' E[g_i g_i'],  dl_ij = A_ij (h_ij - sum_j' A_ij' h_ij'),
-    h_ij = g_i . v_j,  E[g_q g_q'] = scale^2 E sum dl_ij dl_i'j' E[k_j k_j'], and the same for keys
+    l_ij = scale q_i . k_j,  A = softmax l,  E[y_i y_i'] = E sum_jj' A_ij A_i'j' E[v_j v_j']
+
+Backward, with h_ij = g_i . v_j:
+
+    E[g_v g_v'] = E sum_ii' A_ij A_i'j' E[g_i g_i'],  dl_ij = A_ij (h_ij - sum_k A_ik h_ik),
+    g_q = scale sum_j dl_ij k_j,  g_k = scale sum_i dl_ij q_i
 
 References:
     Hron et al. (2020), arXiv:2006.10540 (the limit of many heads); Yang (2019), arXiv:1910.12478, app. A.
@@ -11,7 +13,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,7 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     if mask is not None and not (isinstance(mask, Fixed) and mask.mask):
         return Result(Unknown(f"{node.name}: its mask is not known"))
     heads = _Heads.drawn(node, query, key, causal, context)
-    wanted = heads.over_keys(heads.weights, value.covariance)
+    wanted = heads.outputs(value.covariance) + _overlap(node, query, key, value, heads, context)
     places = query.places
     values = context.population(alike(wanted, places))
     chance = context.seen(value)
@@ -62,18 +63,35 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         outer = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
-        features = _features(node, context, 2)
-        logits = heads.logit_gradients(outer, value.covariance, features, context)
+        logits = heads.logit_gradients(outer, value.covariance, _features(node, context, 2), context)
         scale = node["scale"] ** 2
         found = (
-            alike(scale * heads.over_keys(logits, key.covariance), places),
-            alike(scale * shared * heads.over_queries(logits, query.covariance), key.places),
-            alike(shared * heads.over_queries(heads.weights, outer), key.places),
+            alike(scale * heads.of_queries(logits), places),
+            alike(scale * shared * heads.of_keys(logits, heads.query_products), key.places),
+            alike(shared * heads.of_keys(heads.weights, outer), key.places),
         )
         back = [Cotangent.normal(each, seen, cotangent.drift) for each in found]
         return [*back, *[None] * (len(inputs) - 3)]
 
     return Result(y, pullback)
+
+
+def _overlap(
+    node: Node, query: Signal, key: Signal, value: Signal, heads: _Heads, context: Context
+) -> Covariance:
+    """Return what finite width adds: positions that overlap by chance are weighed alike, and add up.
+
+    The products x_j . x_j' / n of inputs at two positions have variance 1 / n. As much more as logits then
+    have in common, weights have, and by as much the values' sum is larger.
+    """
+    share = key.places.share
+    level = [
+        float(np.diag(split(found)[0]) @ share / key.places.total)
+        for found in (key.covariance, value.covariance)
+    ]
+    apart = 1 - float(np.mean(np.sum(heads.weights**2, axis=-1)))
+    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * apart
+    return query.covariance * size / max(key.width, value.width)
 
 
 def _features(node: Node, context: Context, operand: int) -> int:
@@ -82,73 +100,95 @@ def _features(node: Node, context: Context, operand: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Heads:
-    """Random heads: for each, how points of queries weigh all keys.
+    """Random heads.
 
     Args:
-        weights: (heads, samples, query points, keys).
         queries: Places of the queries.
         keys: Places of the keys.
+        query: Drawn queries at points, (heads, samples, points, features).
+        key: Drawn keys at all positions, (heads, samples, positions, features).
+        weights: How queries weigh keys, (heads, samples, points, positions).
     """
 
-    weights: Array
     queries: Places
     keys: Places
+    query: Array
+    key: Array
+    weights: Array
 
     @classmethod
     def drawn(cls, node: Node, query: Signal, key: Signal, causal: bool, context: Context) -> _Heads:
-        numbers = SAMPLES * len(query.places) * key.places.total
-        heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
         features = _features(node, context, 0)
-        size = node["scale"] ** 2 * features
-        logits = _field(query.covariance * size, query.places, key.covariance, key.places, heads, context)
+        numbers = SAMPLES * key.places.total * max(len(query.places), features)
+        heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
+        q = _at_points(query.covariance, heads, features, context)
+        k = _everywhere(key.covariance, key.places, heads, features, context)
+        logits = node["scale"] * q @ k.swapaxes(-1, -2)
         if causal:
             later = np.arange(key.places.total) > query.places.positions[:, None]
             logits = np.where(later, -np.inf, logits)
-        return cls(_softmax(logits), query.places, key.places)
+        return cls(query.places, key.places, q, k, _softmax(logits))
 
-    def over_keys(self, weights: Array, inner: Covariance) -> Covariance:
-        """Return E sum_jj' a_ij a_i'j' E[x_j x_j'], (samples, points, samples, points)."""
-        common, own = _parts(inner, self.keys)
-        sums = self._blocks(weights)  # (heads, samples, points, blocks)
+    def outputs(self, values: Covariance) -> Covariance:
+        """Return E sum_jj' A_ij A_i'j' E[v_j v_j'], (samples, points, samples, points)."""
+        common, own = _parts(values, self.keys)
+        sums = self._blocks(self.weights)  # (heads, samples, points, blocks)
         found = np.einsum("hsib,sbtc,htjc->sitj", sums, common, sums, optimize=True)
-        same = np.einsum("hsik,k,hsjk->sij", weights, own[0][self._owner], weights, optimize=True)
-        apart = np.einsum("hik,k,hjk->ij", weights[:, 0], own[1][self._owner], weights[:, 1], optimize=True)
-        found[0, :, 0] += same[0]
-        found[1, :, 1] += same[1]
-        found[0, :, 1] += apart
-        found[1, :, 0] += apart.T
-        return found / len(weights)
+        for sample, other in ((0, 0), (1, 1), (0, 1), (1, 0)):
+            mine = own[int(sample != other)][self._owner]
+            weighed = self.weights[:, sample] * mine
+            found[sample, :, other] += np.einsum(
+                "hik,hjk->ij", weighed, self.weights[:, other], optimize=True
+            )
+        return found / len(self.weights)
 
-    def over_queries(self, weights: Array, outer: Covariance) -> Covariance:
-        """Return E sum_ii' a_ij a_i'j' E[x_i x_i'] at points of keys, (samples, points, samples, points)."""
-        same, apart = self._weighed(outer)
+    def logit_gradients(
+        self, outer: Covariance, values: Covariance, features: int, context: Context
+    ) -> Array:
+        """Return gradients of the logits, (heads, samples, points, positions)."""
+        heads = len(self.weights)
+        g = _at_points(outer, heads, features, context)
+        v = _everywhere(values, self.keys, heads, features, context)
+        h = g @ v.swapaxes(-1, -2)
+        return self.weights * (h - np.sum(self.weights * h, axis=-1, keepdims=True))
+
+    def of_queries(self, logits: Array) -> Covariance:
+        """Return second moments of sum_j dl_ij k_j between points of queries."""
+        g = logits @ self.key
+        flat = g.transpose(1, 2, 0, 3).reshape(SAMPLES * len(self.queries), -1)
+        shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)
+        return (flat @ flat.T / flat.shape[1]).reshape(shape)
+
+    @property
+    def query_products(self) -> Array:
+        """E[q_i q_i'] of each head, (heads, samples, points, samples, points)."""
+        products = np.einsum("hsid,htjd->hsitj", self.query, self.query, optimize=True)
+        return products / self.query.shape[-1]
+
+    def of_keys(self, weights: Array, outer: Array) -> Covariance:
+        """Return E sum_ii' a_ij a_i'j' x_ii' between points of keys; queries stand for all positions.
+
+        Args:
+            weights: a, (heads, samples, points, positions).
+            outer: x, (samples, points, samples, points), or of each head.
+        """
+        within, between = split(pair_counts(self.queries, SAMPLES))
         result = []
-        for matrix, one, other in ((same, 0, 0), (apart, 0, 1)):
-            left, right = weights[:, one], weights[:, other]
-            moved = np.einsum("ij,hjk->hik", matrix, right, optimize=True)
+        for other, counts in ((0, within), (1, between)):
+            left, right = weights[:, 0], weights[:, other]
+            moved = (outer[..., 0, :, other, :] * counts) @ right
             diagonal = np.einsum("hik,hik->k", left, moved) / len(weights)
-            sums, sums_moved = self._blocks(left), self._blocks(moved)
-            blocks = np.einsum("hib,hic->bc", sums, sums_moved) / len(weights)
+            blocks = np.einsum("hib,hic->bc", self._blocks(left), self._blocks(moved)) / len(weights)
             result.append(self._at_points(diagonal, blocks))
         return joined(*result)
-
-    def logit_gradients(self, outer: Covariance, inner: Covariance, features: int, context: Context) -> Array:
-        """Return gradients of the logits of each head, (heads, samples, query points, keys)."""
-        h = _field(outer * features, self.queries, inner, self.keys, len(self.weights), context)
-        return self.weights * (h - np.sum(self.weights * h, axis=-1, keepdims=True))
 
     @property
     def _owner(self) -> np.ndarray:
         return np.repeat(np.arange(len(self.keys.sizes)), self.keys.sizes)
 
     def _blocks(self, weights: Array) -> Array:
-        starts = np.cumsum([0, *self.keys.sizes[:-1]])
-        return np.add.reduceat(weights, starts, axis=-1)
-
-    def _weighed(self, outer: Covariance) -> tuple[Array, Array]:
-        same, apart = split(outer)
-        within, between = split(pair_counts(self.queries, SAMPLES))
-        return same * within, apart * between
+        """Return sums over the positions of each block."""
+        return np.add.reduceat(weights, np.cumsum([0, *self.keys.sizes[:-1]]), axis=-1)
 
     def _at_points(self, diagonal: Array, blocks: Array) -> Array:
         """Return a matrix between points of keys from its diagonal at all keys and its sums over blocks."""
@@ -163,7 +203,30 @@ class _Heads:
         return found
 
 
-def _parts(inner: Covariance, places: Places) -> tuple[Array, tuple[Array, Array]]:
+def _at_points(found: Covariance, heads: int, features: int, context: Context) -> Array:
+    """Return normal vectors at points, (heads, samples, points, features)."""
+    points = found.shape[1]
+    root = _root(found.reshape(SAMPLES * points, -1))
+    drawn = root @ context.normals.independent((heads, root.shape[1], features))
+    return drawn.reshape(heads, SAMPLES, points, features)
+
+
+def _everywhere(found: Covariance, places: Places, heads: int, features: int, context: Context) -> Array:
+    """Return normal vectors at all positions, (heads, samples, positions, features)."""
+    common, own = _parts(found, places)
+    owner = np.repeat(np.arange(len(places.sizes)), places.sizes)
+    result = _at_points(common, heads, features, context)[:, :, owner]
+    if not np.any(own[0] > 0):
+        return result
+    plus, minus = (np.sqrt(np.maximum(both, 0) / 2)[owner] for both in (own[0] + own[1], own[0] - own[1]))
+    drawn = context.normals.independent((2, heads, places.total, features))
+    together, against = drawn[0] * plus[:, None], drawn[1] * minus[:, None]
+    result[:, 0] += together + against
+    result[:, 1] += together - against
+    return result
+
+
+def _parts(inner: Covariance, places: Places) -> tuple[Covariance, tuple[Array, Array]]:
     """Return what positions of blocks have in common, (samples, blocks, samples, blocks), and of their own.
 
     Of their own: within an example and between two, each (blocks,).
@@ -174,53 +237,15 @@ def _parts(inner: Covariance, places: Places) -> tuple[Array, tuple[Array, Array
     result, own = [], []
     for matrix in split(inner):
         common = matrix[np.ix_(first, first)].copy()
-        inside = matrix[first, other]
-        diagonal = matrix[first, first]
+        inside, diagonal = matrix[first, other], matrix[first, first]
         np.fill_diagonal(common, np.where(lone, diagonal, inside))
         result.append(common)
         own.append(np.where(lone, 0.0, diagonal - inside))
     return joined(*result), (own[0], own[1])
 
 
-def _field(
-    rows: Covariance,
-    row_places: Places,
-    columns: Covariance,
-    column_places: Places,
-    heads: int,
-    context: Context,
-) -> Array:
-    """Return normal numbers with E[z_ij z_i'j'] = rows_ii' columns_jj', (heads, samples, points, positions)."""
-    common, own = _parts(columns, column_places)
-    left = _root(rows)  # (samples * points, samples * points)
-    right = _root(common)
-    blocks = len(column_places.sizes)
-    drawn = context.normals.independent((heads, len(left), len(right)))
-    whole = (left @ drawn @ right.T).reshape(heads, SAMPLES, len(row_places), SAMPLES, blocks)
-    shared = np.stack([whole[:, sample, :, sample] for sample in range(SAMPLES)], axis=1)
-    owner = np.repeat(np.arange(blocks), column_places.sizes)
-    result = shared[..., owner]
-    if not np.any(own[0] > 0):
-        return result
-    total = column_places.total
-    mine = context.normals.independent((heads, SAMPLES, len(left), total))
-    both = math.sqrt(0.5)
-    plus = np.sqrt(np.maximum(own[0] + own[1], 0))[owner]
-    minus = np.sqrt(np.maximum(own[0] - own[1], 0))[owner]
-    own_parts = (
-        (mine[:, 0] * plus + mine[:, 1] * minus) * both,
-        (mine[:, 0] * plus - mine[:, 1] * minus) * both,
-    )
-    points = len(row_places)
-    for sample, part in enumerate(own_parts):
-        rows_of = left[sample * points : (sample + 1) * points]
-        result[:, sample] += np.einsum("ij,hjk->hik", rows_of, part, optimize=True)
-    return result
-
-
-def _root(found: Covariance) -> Array:
-    size = found.shape[0] * found.shape[1]
-    values, vectors = np.linalg.eigh(found.reshape(size, size))
+def _root(matrix: Array) -> Array:
+    values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(np.maximum(values, 0))
 
 

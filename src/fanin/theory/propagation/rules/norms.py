@@ -70,7 +70,7 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
     if x.chain is not None and not places and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
         inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
         chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
-    y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal)
+    y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal, exact=True)
 
     # Means of the gradient over many channels vanish: it is independent of the signal.
     return y, lambda cotangent: [replace(cotangent.times(1 / deviation), chance=cotangent.chance - x.chance)]
@@ -119,7 +119,7 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
         return Unknown(f"{node.name}: a channel has the same value everywhere"), _none
     inner = (x.covariance - level) / (variance + node["eps"])
     values = context.population(inner)
-    y = Signal(values, x.places, x.width, x.examples, STILL, normal=True)
+    y = Signal(values, x.places, x.width, x.examples, STILL, normal=True, exact=True)
     y = _rooted(y)
     number = math.sqrt(float(np.sum(counts[0])) if not across else float(np.sum(counts)))
     inverse = _inverse(x.covariance - level, variance, counts, across)
@@ -180,7 +180,16 @@ def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], 
         function, factor, shift = inner.chain.function, float(factors.flat[0]), float(shifts.flat[0])
         chain = Chain(inner.chain.root, inner.chain.chance, lambda z: function(z) * factor + shift)
     plain = inner.normal and factors.size == 1 and shifts.size == 1
-    y = Signal(values, inner.places, inner.width, inner.examples, inner.chance, chain=chain, normal=plain)
+    y = Signal(
+        values,
+        inner.places,
+        inner.width,
+        inner.examples,
+        inner.chance,
+        chain=chain,
+        normal=plain,
+        exact=inner.exact and plain,
+    )
 
     def pullback(cotangent: Cotangent) -> Contributions:
         for slot, slope in (("scale", inner.values), ("offset", 1.0)):
