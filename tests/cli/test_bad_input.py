@@ -226,6 +226,11 @@ CASES = [
     ("gain gelu --depth 0", "depth is 0", "positive whole number"),
     ("gain gelu --width -1", "width is -1"),
     ("gain gelu --width wide", "'wide' is not a valid integer"),
+    ("phase tahn", "no activation 'tahn'", "tanh"),
+    ("phase sign", "sign has no critical line"),
+    ("phase tanh --bias-variance 1", "--bias-variance is given alone", "--weight-variance beside it"),
+    ("phase tanh --weight-variance -1", "weight_variance is -1.0", "0 or more"),
+    ("phase tanh --weight-variance 1 --html no/page.html", "cannot be written"),
     # files
     ("MINE --store absent/runs.db", "There is no directory absent", "mkdir -p"),
     ("MINE --store .", "is a directory", "runs.db"),

@@ -12,6 +12,16 @@ import pytest
 from commands import invoke
 from fanin.report.gain.record import SCHEMA as GAIN_SCHEMA
 from fanin.report.gain.record import DriftRecord, GainRecord
+from fanin.report.phase.record import (
+    DIAGRAM_SCHEMA,
+    LINE_SCHEMA,
+    MEAN_FIELD_SCHEMA,
+    CriticalPointRecord,
+    CurveRecord,
+    DiagramRecord,
+    LineRecord,
+    MeanFieldRecord,
+)
 from fanin.report.schema import COMPARISON_SCHEMA, ComparisonRecord, Row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -73,6 +83,30 @@ def test_the_page_names_the_fields_of_a_gain():
     part = PAGE.partition("## A gain")[2]
     for name in {*GainRecord.__annotations__, *DriftRecord.__annotations__}:
         assert f"`{name}`" in part
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "schema"),
+    [
+        ("phase tanh --weight-variance 2 --bias-variance .1", MeanFieldRecord, MEAN_FIELD_SCHEMA),
+        ("phase relu --weight-variance 3", MeanFieldRecord, MEAN_FIELD_SCHEMA),
+        ("phase gelu", DiagramRecord, DIAGRAM_SCHEMA),
+        ("phase sign", DiagramRecord, DIAGRAM_SCHEMA),
+    ],
+)
+def test_phases_output_fits_its_types(command, kind, schema):
+    record = json.loads(invoke(f"{command} --json").stdout, parse_constant=refuse)
+    jsonschema.validate(record, schema_of(kind))
+    assert record["schema"] == schema
+
+
+def test_the_page_names_the_fields_of_mean_field_theory():
+    part = PAGE.partition("## Mean field")[2]
+    for schema in (MEAN_FIELD_SCHEMA, LINE_SCHEMA, DIAGRAM_SCHEMA):
+        assert f'"{schema}"' in part
+    for kind in (MeanFieldRecord, CurveRecord, CriticalPointRecord, LineRecord, DiagramRecord):
+        for name in kind.__annotations__:
+            assert f"`{name}`" in part
 
 
 def test_a_record_of_another_shape_would_be_noticed(folder):

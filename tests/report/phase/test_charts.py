@@ -65,13 +65,14 @@ def test_a_page_is_small_and_holds_its_data_once():
 
 
 def test_a_browser_draws_the_pages(visit):
-    for content, words in [
-        (html.diagram_page(TANH.to_dict()), "ordered"),
-        (html.mean_field_page(mean_field("tanh", 2.0, 0.05).to_dict()), "correlation c"),
+    for content, words, lines in [
+        (html.diagram_page(TANH.to_dict()), "ordered", 2),
+        (html.mean_field_page(mean_field("tanh", 2.0, 0.05).to_dict()), "correlation c", 4),
     ]:
         with visit(content) as page:
             page.wait_for_selector("[data-chart] svg")
             assert words in page.inner_text("[data-chart]")
+            assert page.locator("[data-chart] .mark-line path").count() == lines
 
 
 def test_names_are_escaped():

@@ -36,14 +36,23 @@ def chart(record: MeanFieldRecord, look: Look = LIGHT) -> alt.HConcatChart:
 def datasets(record: MeanFieldRecord) -> dict[str, list[dict[str, Any]]]:
     """Return what the chart is drawn from."""
     top = max(record["variance_map"]["x"])
-    found = {"variance": _rows(record["variance_map"], top), "variance_points": [], "correlation_points": []}
-    found["variance_points"] = [
-        {"x": point["q"], "y": point["q"], "stable": point["stability"] == "stable", "slope": point["slope"]}
-        for point in record["fixed_points"]
-        if point["q"] <= top
-    ]
+    found = {
+        "variance": _rows(record["variance_map"], top),
+        "variance_diagonal": [{"x": end, "y": end} for end in (0.0, top)],
+        "variance_points": [
+            {
+                "x": point["q"],
+                "y": point["q"],
+                "stable": point["stability"] == "stable",
+                "slope": point["slope"],
+            }
+            for point in record["fixed_points"]
+            if point["q"] <= top
+        ],
+    }
     if record["correlation_map"]:
         found["correlation"] = _rows(record["correlation_map"], 1.0)
+        found["correlation_diagonal"] = [{"x": end, "y": end} for end in (-1.0, 1.0)]
         found["correlation_points"] = _correlation_points(record)
     return found
 
@@ -64,7 +73,7 @@ def _panel(name: str, title: str, ends: list[float], look: Look) -> alt.LayerCha
     scale = alt.Scale(domain=ends, nice=False)
     x = alt.X("x:Q", title=title, scale=scale).axis(grid=False, tickCount=5)
     y = alt.Y("y:Q", title=f"{title} a layer on", scale=scale).axis(tickCount=5)
-    same = alt.Chart(alt.InlineData(values=[{"x": end, "y": end} for end in ends]))
+    same = alt.Chart(alt.NamedData(f"{name}_diagonal"))
     diagonal = same.mark_line(color=look.muted, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y)
     line = alt.Chart(alt.NamedData(name)).mark_line(color=look.colours[0], strokeWidth=2.4, clip=True)
     dots = alt.Chart(alt.NamedData(f"{name}_points")).mark_point(
