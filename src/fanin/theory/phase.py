@@ -28,7 +28,7 @@ _TYPICAL = 1.5  # variances of the pre-activations that a diagram shows the crit
 _LARGE = 10.0
 _AROUND = 1.6
 _MOST = 400
-_NAMES = np.array(["ordered", "chaotic", "vanishing", "unbounded"])
+_NAMES = np.array(["ordered", "chaotic", "vanishing", "unbounded"], dtype=object)
 
 
 @dataclass(frozen=True, eq=False)
