@@ -21,7 +21,7 @@ class Builder:
         self.label = "value"
         self._taken: set[str] = set()
         self._weights: dict[str, str] = {}
-        self._known: dict[int, tuple[torch.Tensor, int, str]] = {}
+        self._known: dict[Any, tuple[str, torch.Tensor]] = {}
 
     def emit(
         self, op: Op, inputs: Sequence[Value], shape: Sequence[int], dtype: str = "", **attributes: Attribute
@@ -84,15 +84,15 @@ class Builder:
         return self._weights[value.weight]
 
     def _constant(self, tensor: torch.Tensor) -> str:
-        """Return the node of known values: of the same tensor, unless it was changed since, the same one."""
-        kept = self._known.get(id(tensor))
-        if kept is not None and kept[1] == tensor._version:
-            return kept[2]
+        """Return the node of known values: of the same memory, unless it was changed since, the same one."""
+        place = tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version
+        if tensor.numel() and place in self._known:
+            return self._known[place][0]
         name = self._free(f"{self.label}_constant")
         shape, kind = tuple(tensor.shape), dtype_name(tensor.dtype)
         node = Node(name, "constant", (), shape, kind, constant_attributes(tensor), source=self.source)
         self.nodes.append(node)
-        self._known[id(tensor)] = tensor, tensor._version, name
+        self._known[place] = name, tensor  # which is kept, so that no other one takes its place
         return name
 
     def _free(self, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from fanin.frameworks.torch.graph.values import Value
 from fanin.graph.signal import Attribute
 
 LARGEST = 65_536
@@ -63,6 +64,14 @@ def is_open(mask: torch.Tensor) -> bool:
     """
     seen = _seen(mask)
     return seen is not None and bool(seen.all())
+
+
+def mask_kind(mask: Value) -> str:
+    """Return "causal" or "open" for a known mask that is one of these, else ""; looked at once."""
+    if mask.mask is None and mask.tensor is not None:
+        kinds = {"open": is_open, "causal": is_causal}
+        mask.mask = next((kind for kind, test in kinds.items() if test(mask.tensor)), "")
+    return mask.mask or ""
 
 
 def _seen(mask: torch.Tensor) -> torch.Tensor | None:

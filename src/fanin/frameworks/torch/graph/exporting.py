@@ -25,30 +25,31 @@ class _Flat(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.more = _without_cache(model)
+        self.more = without_cache(model)
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, ...]:
-        return tuple(_tensors(self.model(*args, **{**self.more, **kwargs})))
+        return tuple(tensors_of(self.model(*args, **{**self.more, **kwargs})))
 
 
-def _without_cache(model: nn.Module) -> dict[str, Any]:
+def without_cache(model: nn.Module) -> dict[str, Any]:
     """Return the argument that leaves out Hugging Face's cache of keys and values."""
     cached = hasattr(model, "config") and "use_cache" in inspect.signature(model.forward).parameters
     return {"use_cache": False} if cached else {}
 
 
-def _tensors(result: Any) -> Iterator[torch.Tensor]:
+def tensors_of(result: Any) -> Iterator[torch.Tensor]:
+    """Yield all tensors that a model returns, wherever they are."""
     if isinstance(result, torch.Tensor):
         yield result
     elif isinstance(result, Mapping):
         for each in result.values():
-            yield from _tensors(each)
+            yield from tensors_of(each)
     elif isinstance(result, Sequence) and not isinstance(result, str):
         for each in result:
-            yield from _tensors(each)
+            yield from tensors_of(each)
     elif dataclasses.is_dataclass(result):
         for field in dataclasses.fields(result):
-            yield from _tensors(getattr(result, field.name))
+            yield from tensors_of(getattr(result, field.name))
 
 
 def exported(
@@ -65,7 +66,8 @@ def exported(
     Raises:
         FaninError: It cannot be traced.
     """
-    with _quiet(), _mode(model, train), _layers_whole(), torch.no_grad():
+    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+    with _quiet(), in_mode(model, train), _layers_whole(), torch.no_grad(), device:
         try:
             return torch.export.export(_Flat(model), args, dict(kwargs), strict=False)
         except Exception as error:  # a trace fails in as many ways as there are models
@@ -73,7 +75,7 @@ def exported(
 
 
 @contextlib.contextmanager
-def _mode(model: nn.Module, train: bool) -> Iterator[None]:
+def in_mode(model: nn.Module, train: bool) -> Iterator[None]:
     """Put a module into training or evaluation, and each of its parts back into what it was."""
     before = {module: module.training for module in model.modules()}
     model.train(train)

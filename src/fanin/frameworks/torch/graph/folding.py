@@ -23,10 +23,10 @@ def folded(target: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         args: Its arguments.
         kwargs: Its arguments by name.
     """
-    if kwargs.get("device") is not None:
-        kwargs = {**kwargs, "device": torch.device("cpu")}
-    if "pin_memory" in kwargs:
-        kwargs = {**kwargs, "pin_memory": None}
+    cpu = torch.device("cpu")
+    args = [cpu if isinstance(arg, torch.device) else arg for arg in args]
+    kwargs = {name: cpu if isinstance(arg, torch.device) else arg for name, arg in kwargs.items()}
+    kwargs.pop("pin_memory", None)
     result = target(*args, **kwargs)
     if str(target).rpartition(".")[0] in _UNTOUCHED:
         result.zero_()  # so that what nobody fills is the same at each run

@@ -49,18 +49,18 @@ def signal_graph(
     model = uncompiled(model)
     args, kwargs = checked(model, inputs)
     program = exported(model, args, kwargs, train=train)
-    weights = weights_of(model, laws or {})
+    with torch.device("cpu"):  # whatever device the caller makes tensors on
+        return _graph(program, weights_of(model, laws or {}), type(model).__name__)
+
+
+def _graph(program: torch.export.ExportedProgram, weights: Weights, name: str) -> SignalGraph:
     builder = Builder()
-    known = _placeholders(program, builder, weights)
-    walker = Walker(builder, program.graph_module, known, PREFIX)
+    walker = Walker(builder, program.graph_module, _placeholders(program, builder, weights), PREFIX)
     outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
     names = tuple(builder.output(value) for value in outputs)
-    layers = {
-        path: builder.node_of(value)
-        for path, value in layer_nodes(walker.made, PREFIX).items()
-        if builder.node_of(value)
-    }
-    return _alive(builder, names, layers, weights, type(model).__name__)
+    ends = layer_nodes(walker.made, PREFIX)
+    layers = {path: builder.node_of(value) for path, value in ends.items() if builder.node_of(value)}
+    return _alive(builder, names, layers, weights, name)
 
 
 def _placeholders(

@@ -23,6 +23,7 @@ class Value:
         data: Whether it depends on the inputs.
         keep: For noise that keeps a value with this probability (drop path): the probability; else None.
         noise: What the noise is where it keeps.
+        mask: What kind of mask it is found to be; None where nobody has looked.
     """
 
     shape: tuple[int, ...]
@@ -33,6 +34,7 @@ class Value:
     data: bool = False
     keep: float | None = None
     noise: float = 1.0
+    mask: str | None = None
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from fanin.frameworks.torch.graph.call import Call, Result, converts
-from fanin.frameworks.torch.graph.constants import is_causal, is_open
+from fanin.frameworks.torch.graph.constants import mask_kind
 from fanin.frameworks.torch.graph.values import Value
 
 
@@ -17,8 +17,9 @@ def _attention(call: Call) -> Result:
         query, key, value = (_with_head(call, one) for one in (query, key, value))
     mask, causal = call.get("attn_mask"), bool(call.get("is_causal", False))
     if mask is not None and mask.constant:
-        causal = causal or is_causal(mask.tensor)
-        mask = None if is_causal(mask.tensor) or is_open(mask.tensor) else mask
+        kind = mask_kind(mask)
+        causal = causal or kind == "causal"
+        mask = None if kind else mask
     if lone and mask is not None and mask.ndim > 2:
         mask = _with_head(call, mask)
     made = call.graph.emit(
