@@ -60,11 +60,19 @@ def signal_graph(
         (['parameter', 'parameter', 'input', 'linear', 'reshape', 'elementwise'], 'truncated normal')
     """
     given = arguments(inputs, _name(model))
-    call = _call(model, given, keywords, params=params, train=train, start=start, vmap=vmap, state=state)
+    call = call_of(model, given, keywords, params=params, train=train, start=start, vmap=vmap, state=state)
     return converted(call, laws)
 
 
-def _call(model: Any, given: tuple[Any, ...], keywords: Mapping[str, Any], **options: Any) -> Call:
+def call_of(model: Any, given: tuple[Any, ...], keywords: Mapping[str, Any], **options: Any) -> Call:
+    """Return how a JAX model or a function is called.
+
+    Args:
+        model: As for `signal_graph`.
+        given: Inputs by place.
+        keywords: Inputs by name.
+        **options: As for `signal_graph`; those that this kind of model does not take are left out.
+    """
     library = framework_of(model) if is_model(model) else "plain"
     if library == "jax" or (library == "plain" and not callable(model)):
         raise FaninError(
@@ -76,7 +84,7 @@ def _call(model: Any, given: tuple[Any, ...], keywords: Mapping[str, Any], **opt
     takes = {"linen": ("params",), "nnx": ("start",), "equinox": ("start", "vmap", "state")}
     wanted = ("train", *takes.get(library, ("params", "start")))
     part = importlib.import_module(f"fanin.frameworks.jax.graph.{library}")
-    return part.call_of(model, given, keywords, **{name: options[name] for name in wanted})
+    return part.call_of(model, given, keywords, **{name: options[name] for name in wanted if name in options})
 
 
 def _name(model: Any) -> str:
