@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,12 @@ class Builder:
     Attributes:
         source: Where the equation that is being read stands.
         layers: The last node of each module.
+        computed: Known values by what makes them; it keeps their arrays, so that ids stay theirs.
     """
 
     def __init__(self, weights: dict[str, Weight]) -> None:
         self.weights = weights
+        self.computed: dict[Any, list[Value]] = {}
         self.source = Source()
         self.nodes: dict[str, Node] = {}
         self.layers: dict[str, str] = {}
@@ -126,6 +128,21 @@ class Builder:
             held = value.array, self.add("constant", (), array.shape, array.dtype, **attributes)
             self._constants[id(value.array)] = held  # holding the array keeps its id its own
         return held[1]
+
+    def once(self, what: str, value: Known, compute: Callable[[np.ndarray], np.ndarray]) -> Known:
+        """Return what is computed of a known array, the same result for the same array.
+
+        Args:
+            what: Names the computation.
+            value: The array.
+            compute: The computation.
+        """
+        key = what, id(value.array)
+        if key not in self.computed:
+            self.computed[key] = [Known(compute(np.asarray(value.array))), value]
+        found = self.computed[key][0]
+        assert isinstance(found, Known)
+        return found
 
     def varies(self, value: Value) -> bool:
         """Return whether a value depends on the inputs."""

@@ -64,19 +64,17 @@ def fitting(graph: Builder, value: Value, shape: Shape) -> Made:
             sizes[axis] = size
         return graph.add("reshape", (value.of,), tuple(sizes), value.dtype)
     if isinstance(value, Known):
-        return graph.constant(_smallest(value))
+        return graph.constant(graph.once("smallest", value, _smallest))
     return graph.made(value)
 
 
-def _smallest(value: Known) -> Known:
-    """Return a known array without the repetitions along its axes."""
-    array = np.asarray(value.array)
-    small = array
+def _smallest(array: np.ndarray) -> np.ndarray:
+    """Return an array without the repetitions along its axes."""
     for axis in range(array.ndim):
-        first = small[(slice(None),) * axis + (slice(1),)]
-        if small.shape[axis] > 1 and (small.strides[axis] == 0 or bool((small == first).all())):
-            small = first
-    return value if small is array else Known(small)
+        first = array[(slice(None),) * axis + (slice(1),)]
+        if array.shape[axis] > 1 and (array.strides[axis] == 0 or bool((array == first).all())):
+            array = first
+    return array
 
 
 def _trailing(value: Made, shape: Shape) -> tuple[int, ...]:
@@ -189,10 +187,16 @@ def _select(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | N
         chosen = which.number()
         if chosen is not None and cases[int(chosen)].shape == tuple(aval.shape):
             return cases[int(chosen)]
-        flipped = ~np.asarray(which.array)
-        if chosen is None and is_causal(flipped):  # what may pass is True
-            return elementwise(graph, "where", (Known(flipped), no, yes), aval)
+        passing = graph.once("passing", which, _passing)
+        if chosen is None and passing.shape:
+            return elementwise(graph, "where", (passing, no, yes), aval)
     return elementwise(graph, "where", (which, yes, no), aval)
+
+
+def _passing(array: np.ndarray) -> np.ndarray:
+    """Return a causal mask that is True where values pass, of one that is True where they do not; else 0."""
+    flipped = ~array
+    return flipped if is_causal(flipped) else np.zeros(())
 
 
 @converts("clamp")

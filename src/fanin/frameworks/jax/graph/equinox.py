@@ -12,7 +12,7 @@ import jax
 from fanin.errors import FaninError
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, calls_marked
-from fanin.frameworks.jax.graph.trace import Call, Leaf, separated
+from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_start
 from fanin.frameworks.jax.leaves import why_kept
 from fanin.frameworks.jax.tree import children, joined
 
@@ -80,7 +80,7 @@ def call_of(
 
     note = ("each example of a batch by itself: jax.vmap over the first axis of the inputs",) if vmap else ()
     name = type(model).__name__
-    return Call(run, found, arrays, names, name, name, None if start is None else make, note)
+    return Call(run, found, arrays, names, name, name, None if start is None else traced_start(make), note)
 
 
 def _batch(arrays: Any) -> int:

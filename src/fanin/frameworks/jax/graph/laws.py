@@ -32,7 +32,7 @@ def weights_of(call: Call, laws: Mapping[str, Any]) -> list[Weight]:
     declared: dict[str, Law | None] = {}
     if described and call.start is not None:
         wanted = [place for place, leaf in enumerate(call.leaves) if not _is_real(leaf.value)]
-        found = laws_of_start(call.start, wanted)
+        found = laws_of_start(call.start(), wanted)
         declared = {call.leaves[place].name: law for place, law in zip(wanted, found, strict=True)}
     _check(laws, call.leaves)
     return [_weight(leaf, laws, declared) for leaf in call.leaves]

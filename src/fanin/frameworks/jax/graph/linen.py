@@ -45,10 +45,10 @@ def call_of(
         args, named = together([jax.numpy.zeros(a.shape, a.dtype) for a in arrays])
         return module.init(key, *args, **named)
 
-    variables = _checked(module, params)
+    variables, start = _checked(module, params), None
     if variables is None:
         with traced_code(f"{type(module).__name__}.init fails on these inputs", names, arrays):
-            variables = jax.eval_shape(make, rngs)
+            start, variables = jax.make_jaxpr(make, return_shape=True)(rngs)
     structure = jax.tree.structure(variables)
 
     def run(values: list[Any], given: list[Any]) -> Any:
@@ -63,8 +63,8 @@ def call_of(
         Leaf(name if kind == "params" else f"{kind}.{name}", value, kind == "params")
         for kind, name, value in leaves(variables)
     ]
-    start = None if params is not None else lambda key: jax.tree.leaves(make(key))
-    return Call(run, found, arrays, names, type(module).__name__, type(module).__name__, start)
+    name = type(module).__name__
+    return Call(run, found, arrays, names, name, name, None if start is None else lambda: start)
 
 
 def _checked(module: nn.Module, params: Any) -> Any:

@@ -9,7 +9,7 @@ from flax import nnx
 
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, calls_marked
-from fanin.frameworks.jax.graph.trace import Call, Leaf, separated
+from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_start
 from fanin.frameworks.jax.leaves import why_kept
 from fanin.frameworks.jax.nnx.walk import below, is_node, parts, variables
 
@@ -50,8 +50,12 @@ def call_of(
         with calls_marked(places, {type(m) for m in modules.values()}):
             return traced(*args, **named)
 
-    make = None if start is None else lambda key: [v.get_value() for v in _named(start(key))[0]]
-    return Call(run, found, arrays, names, type(model).__name__, type(model).__name__, make)
+
+    def make(key: Any) -> list[Any]:
+        assert start is not None
+        return [variable.get_value() for variable in _named(start(key))[0]]
+
+    return Call(run, found, arrays, names, type(model).__name__, type(model).__name__, None if start is None else traced_start(make))
 
 
 def _named(model: Any) -> tuple[list[nnx.Variable], list[Leaf]]:

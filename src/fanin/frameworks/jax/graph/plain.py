@@ -9,7 +9,7 @@ import jax
 
 from fanin.errors import FaninError
 from fanin.frameworks.jax.graph.modes import mode_keywords
-from fanin.frameworks.jax.graph.trace import Call, Leaf, separated
+from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_start
 from fanin.frameworks.jax.leaves import why_kept
 from fanin.frameworks.jax.tree import named_leaves
 
@@ -63,4 +63,4 @@ def call_of(
         made = jax.tree.leaves(start(key))
         return [made[place] for place in places]
 
-    return Call(run, found, arrays, names, name, "", None if start is None else make)
+    return Call(run, found, arrays, names, name, "", None if start is None else traced_start(make))

@@ -8,13 +8,14 @@ that stand for all bits, in the middle of as many equal ranges. The array itself
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import Literal
+from jax.extend.core import Literal, jaxpr_as_fun
+from scipy.special import ndtri
 
 from fanin.graph.signal import Law
 
@@ -26,13 +27,14 @@ _LARGEST = 1 << 24
 """A known array of more values is not made."""
 
 _CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
-_MOVING = frozenset({
-    "broadcast_in_dim", "copy", "copy_p", "expand_dims", "gather", "name", "reshape", "rev", "sharding_constraint", "slice",
-    "squeeze", "stop_gradient", "transpose", "dynamic_slice", "optimization_barrier",
+_IN_PLACE = frozenset({
+    "broadcast_in_dim", "copy", "copy_p", "expand_dims", "name", "optimization_barrier", "reshape",
+    "sharding_constraint", "squeeze", "stop_gradient",
 })  # fmt: skip
+_MOVING = _IN_PLACE | {"dynamic_slice", "gather", "rev", "slice", "transpose"}
 _MIXING = frozenset({
-    "argmax", "argmin", "concatenate", "conv_general_dilated", "cumsum", "dot_general", "pad",
-    "reduce_and", "reduce_max", "reduce_min", "reduce_or", "reduce_sum", "scatter", "sort", "select_and_scatter_add",
+    "argmax", "argmin", "concatenate", "conv_general_dilated", "cumsum", "dot_general", "pad", "reduce_and",
+    "reduce_max", "reduce_min", "reduce_or", "reduce_sum", "scatter", "select_and_scatter_add", "sort",
 })  # fmt: skip
 
 
@@ -66,23 +68,23 @@ class _Triangle(_Unknown):
 _Value = _Grid | _Known | _Key | _Unknown
 
 
-def laws_of_start(start: Callable[[Any], Sequence[Any]], wanted: Sequence[int]) -> list[Law | None]:
-    """Return the laws of some of the arrays that a function of a random key makes.
+def laws_of_start(closed: Any, wanted: Sequence[int]) -> list[Law | None]:
+    """Return the laws of some of the arrays that a program makes from a random key.
 
     Args:
-        start: From a key to arrays.
+        closed: A closed jaxpr from a key to arrays.
         wanted: Which of them.
 
     Returns:
         A law each; None where nobody knows.
 
     Example:
-        >>> laws_of_start(lambda key: [jax.random.uniform(key, (10, 10))], [0])[0].mean
+        >>> closed = jax.make_jaxpr(lambda key: jax.random.uniform(key, (10, 10)))(jax.random.key(0))
+        >>> laws_of_start(closed, [0])[0].mean
         0.5
     """
-    closed = jax.make_jaxpr(start)(jax.random.key(0))
-    found = _Start(closed).run()
-    return [_law(found[place], closed, place) for place in wanted]
+    found = _Start(closed).run(wanted)
+    return [_law(value, closed, place) for value, place in zip(found, wanted, strict=True)]
 
 
 def _law(value: _Value, closed: Any, place: int) -> Law | None:
@@ -125,9 +127,8 @@ def _measured(closed: Any, place: int) -> Law | None:
     if math.prod(closed.out_avals[place].shape) > _SMALL:
         return None
     jaxpr = closed.jaxpr.replace(outvars=[closed.jaxpr.outvars[place]], debug_info=None)
-    array = np.asarray(
-        jax.jit(jax.extend.core.jaxpr_as_fun(closed.replace(jaxpr=jaxpr)))(jax.random.key(0))[0]
-    )
+    made = jax.jit(jaxpr_as_fun(closed.replace(jaxpr=jaxpr)))(jax.random.key(0))[0]
+    array = np.asarray(made)
     if array.dtype.kind not in "fiub":
         return None
     return Law(float(array.mean(dtype=np.float64)), float(array.var(dtype=np.float64)))
@@ -140,44 +141,53 @@ class _Start:
         self.closed = closed
         self._rng = np.random.default_rng(0)
 
-    def run(self) -> list[_Value]:
-        """Return the program's values."""
+    def run(self, wanted: Sequence[int]) -> list[_Value]:
+        """Return some of the program's values."""
         constants = [_of_constant(value) for value in self.closed.consts]
-        return self._program(self.closed.jaxpr, constants, [_Key()])
+        found = self._program(self.closed.jaxpr, constants, [_Key()], set(wanted))
+        return [found[place] for place in wanted]
 
-    def _program(self, jaxpr: Any, constants: Sequence[_Value], arguments: Sequence[_Value]) -> list[_Value]:
+    def _program(
+        self, jaxpr: Any, constants: Sequence[_Value], arguments: Sequence[_Value], wanted: set[int]
+    ) -> list[_Value]:
+        """Return a program's values, those that are wanted; the others are not known."""
         values: dict[Any, _Value] = dict(
             zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True)
         )
 
         def read(atom: Any) -> _Value:
-            return _of_constant(atom.val) if isinstance(atom, Literal) else values[atom]
+            if isinstance(atom, Literal):
+                return _of_constant(atom.val)
+            return values.get(atom) or _Unknown()
 
-        for equation in jaxpr.eqns:
-            results = self._equation(equation, [read(atom) for atom in equation.invars])
+        for equation, needed in _needed(jaxpr, wanted):
+            results = self._equation(equation, [read(atom) for atom in equation.invars], needed)
             values.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
-    def _equation(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+    def _equation(self, equation: Any, inputs: list[_Value], wanted: set[int]) -> list[_Value]:
         name, outputs = equation.primitive.name, equation.outvars
         if name == "random_bits":
             return [self._bits(equation.params["bit_width"])]
         if name.startswith(("random_", "threefry")):
             return [_Key() for _ in outputs]
         if name == "scan":
-            return self._scan(equation, inputs)
-        if (
-            held := next((equation.params[key] for key in _CALLS if key in equation.params), None)
-        ) is not None:
+            return self._scan(equation, inputs, wanted)
+        held = next((equation.params[key] for key in _CALLS if key in equation.params), None)
+        if held is not None:
             program, constants = getattr(held, "jaxpr", held), getattr(held, "consts", ())
-            return self._program(program, [_of_constant(value) for value in constants], inputs)
+            return self._program(program, [_of_constant(value) for value in constants], inputs, wanted)
         if all(isinstance(value, _Known) for value in inputs):
-            large = (
-                sum(math.prod(var.aval.shape) for var in outputs) > _LARGEST and name != "broadcast_in_dim"
-            )
-            return [_Unknown() for _ in outputs] if large else _computed(equation, inputs)
+            large = sum(math.prod(var.aval.shape) for var in outputs) > _LARGEST
+            if large and name != "broadcast_in_dim":
+                return [_Unknown() for _ in outputs]
+            return _computed(equation, inputs)
         if any(isinstance(value, _Key) for value in inputs):
             return [_Key() for _ in outputs]
+        return self._of_grids(equation, inputs)
+
+    def _of_grids(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+        name, outputs = equation.primitive.name, equation.outvars
         if name in ("qr", "householder_product"):
             return self._orthonormal(equation)
         if name == "geqrf":
@@ -195,8 +205,6 @@ class _Start:
         return _Grid(self._rng.permutation(values).astype(f"uint{width}"))
 
     def _normal(self) -> np.ndarray:
-        from scipy.special import ndtri
-
         return self._rng.permutation(ndtri((np.arange(_POINTS) + 0.5) / _POINTS)).astype(np.float32)
 
     def _orthonormal(self, equation: Any) -> list[_Value]:
@@ -205,25 +213,26 @@ class _Start:
         values = self._normal() / np.float32(math.sqrt(max(rows, columns)))
         return [_Grid(values, orthogonal=True), *(_Triangle() for _ in equation.outvars[1:])]
 
-    def _scan(self, equation: Any, inputs: list[_Value]) -> list[_Value]:
+    def _scan(self, equation: Any, inputs: list[_Value], wanted: set[int]) -> list[_Value]:
         """Return the values of one step, as all steps have the same law; what is carried is not known."""
         given = equation.params
         first, carried = given["num_consts"], given["num_carry"]
-        constants, starts, sequences = (
-            inputs[:first],
-            inputs[first : first + carried],
-            inputs[first + carried :],
-        )
-        steps = [_Known(v.array[0]) if isinstance(v, _Known) else v for v in sequences]
-        same = [v if isinstance(v, _Key) else _Unknown() for v in starts]
-        results = self._program(given["jaxpr"].jaxpr, [_of_constant(v) for v in given["jaxpr"].consts],
-                                [*constants, *same, *steps])  # fmt: skip
-        return [*same, *(r if isinstance(r, _Grid | _Key) else _Unknown() for r in results[carried:])]
+        starts, sequences = inputs[first : first + carried], inputs[first + carried :]
+        # What differs from step to step has no law of one step.
+        steps = [_Unknown() if isinstance(value, _Known) else value for value in sequences]
+        same = [value if isinstance(value, _Key) else _Unknown() for value in starts]
+        program = given["jaxpr"]
+        constants = [_of_constant(value) for value in program.consts]
+        results = self._program(program.jaxpr, constants, [*inputs[:first], *same, *steps], wanted)
+        length = given["length"]
+        return [*same, *(_repeated(value, length) for value in results[carried:])]
 
     def _elementwise(self, equation: Any, inputs: list[_Value]) -> _Value:
         name = equation.primitive.name
         if name in _MOVING and isinstance(inputs[0], _Grid):
-            return inputs[0]
+            moved = inputs[0]
+            # An element meets another one than itself where the moved array and the array are put together.
+            return moved if name in _IN_PLACE else replace(moved, values=self._rng.permutation(moved.values))
         if any(isinstance(value, _Unknown) for value in inputs) or name in _MIXING:
             return _Unknown()
         arrays = [self._sampled(value) for value in inputs]
@@ -247,6 +256,25 @@ class _Start:
         if array.ndim == 0 or flat.size == 1 or (flat == flat[0]).all():
             return np.broadcast_to(flat[0], (_POINTS,)).copy()
         return self._rng.permutation(np.resize(flat, _POINTS))
+
+
+def _needed(jaxpr: Any, wanted: set[int]) -> list[tuple[Any, set[int]]]:
+    """Return the equations that some of a program's outputs depend on, each with which values of it."""
+    variables = {jaxpr.outvars[place] for place in wanted if not isinstance(jaxpr.outvars[place], Literal)}
+    found: list[tuple[Any, set[int]]] = []
+    for equation in reversed(jaxpr.eqns):
+        own = {place for place, var in enumerate(equation.outvars) if var in variables}
+        if own:
+            found.append((equation, own))
+            variables.update(atom for atom in equation.invars if not isinstance(atom, Literal))
+    return found[::-1]
+
+
+def _repeated(value: _Value, length: int) -> _Value:
+    """Return what a value of one step is for all steps."""
+    if isinstance(value, _Known):
+        return _Known(np.broadcast_to(value.array, (length, *value.array.shape)))
+    return value
 
 
 def _of_constant(value: Any) -> _Value:

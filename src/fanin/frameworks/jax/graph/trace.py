@@ -44,8 +44,8 @@ class Call:
         names: Their names.
         name: What the model is called.
         type: Its type.
-        start: From a random key to the variables' first values, in the order of the leaves; None where nobody
-            knows how they are made.
+        start: Makes the closed jaxpr from a random key to the variables' first values, in the order of the
+            leaves; None where nobody knows how they are made.
         notes: What to know about how it was read.
     """
 
@@ -55,7 +55,7 @@ class Call:
     names: Sequence[str]
     name: str = ""
     type: str = ""
-    start: Callable[[Any], list[Any]] | None = None
+    start: Callable[[], Any] | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -103,6 +103,11 @@ def _explained(error: FaninError, names: Sequence[str], arrays: Sequence[Any]) -
         fix = 'jax.ShapeDtypeStruct(shape, "int32") for inputs that are ids'
         return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=fix)
     return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=error.fix)
+
+
+def traced_start(make: Callable[[Any], list[Any]]) -> Callable[[], Any]:
+    """Return what makes the closed jaxpr of a function of a random key, once it is asked for."""
+    return lambda: jax.make_jaxpr(make)(jax.random.key(0))
 
 
 def arguments(inputs: Any, what: str) -> tuple[Any, ...]:

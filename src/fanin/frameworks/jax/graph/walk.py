@@ -108,7 +108,7 @@ class Reader:
         if name in LOOPS:
             return LOOPS[name](self, equation, inputs)
         if all(isinstance(value, Known) for value in inputs):
-            return computed(equation, inputs)
+            return computed(equation, inputs, self.graph.computed)
         if all(isinstance(value, Known | Drawn) for value in inputs):
             return drawn(equation, inputs)
         converter = TABLE.get(name)
@@ -126,8 +126,38 @@ def known(value: Any) -> Value:
     return Known(np.asarray(value))
 
 
-def computed(equation: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Return the values of an equation that reads known ones only."""
+def computed(equation: Any, inputs: Sequence[Value], done: dict[Any, list[Value]] | None = None) -> list[Value]:
+    """Return the values of an equation that reads known ones only.
+
+    Args:
+        equation: The equation.
+        inputs: What it reads.
+        done: What was computed before: each layer makes its own mask, and all are the same.
+    """
+    key = None if done is None else _key(equation, inputs)
+    if key is None or done is None:
+        return _computed(equation, inputs)
+    if key not in done:
+        done[key] = _computed(equation, inputs)
+    return done[key]
+
+
+def _key(equation: Any, inputs: Sequence[Value]) -> Any:
+    """Return what tells equations with the same values; None where they cannot be compared."""
+    read = tuple(
+        (str(v.dtype), np.asarray(v.array).item()) if not v.shape else id(v.array)
+        for v in inputs
+        if isinstance(v, Known)
+    )
+    key = equation.primitive.name, tuple(sorted(equation.params.items(), key=lambda item: item[0])), read
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _computed(equation: Any, inputs: Sequence[Value]) -> list[Value]:
     arrays = [value.array for value in inputs if isinstance(value, Known)]
     primitive, given = equation.primitive, equation.params
     if primitive.name == "broadcast_in_dim":
