@@ -123,7 +123,7 @@ class Inputs:
             50257
         """
         match = _TEXT.fullmatch(text.strip())
-        kind = match and (match["kind"] or "float32")
+        kind = (match["kind"] or "float32") if match else ""
         if match is None or not (kind == "tokens" or (_is_dtype(kind) and not match["number"])):
             raise FaninError(f"{text!r} describes no input.", expected=EXAMPLES)
         shape = tuple(map(int, match["shape"].split("x")))
@@ -203,14 +203,14 @@ def _size(size: Any) -> int:
 
 
 def _dtype_name(dtype: Any) -> str:
-    """Return a type's name as NumPy has it, of PyTorch's and JAX' types too; NumPy's usual one is no model's."""
+    """Return a type's name as NumPy has it; NumPy's usual one, which is no model's, is taken for models'."""
     name = str(dtype).removeprefix("torch.")
     name = name if name.isidentifier() else getattr(dtype, "name", name)
     return "float32" if name == "float64" else name
 
 
-def _is_dtype(name: str | None) -> bool:
-    return name is not None and re.fullmatch(r"(b?float|u?int)(8|16|32|64)|bool", name) is not None
+def _is_dtype(name: str) -> bool:
+    return re.fullmatch(r"(b?float|u?int)(8|16|32|64)|bool", name) is not None
 
 
 def _values(data: Any) -> np.ndarray | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -19,9 +21,10 @@ def drawn(inputs: Inputs, random: np.random.Generator, *, channel: int, vocabula
         vocabulary: How many tokens there are where the input does not say.
 
     Example:
-        >>> found = drawn(Inputs((4, 1000, 3), position=0.5), np.random.default_rng(0), channel=-1, vocabulary=0)
+        >>> random = np.random.default_rng(0)
+        >>> found = drawn(Inputs((4, 9, 3), position=0.5), random, channel=-1, vocabulary=0)
         >>> found.shape, found.dtype
-        ((4, 1000, 3), dtype('float32'))
+        ((4, 9, 3), dtype('float32'))
     """
     if (data := inputs.values) is not None:
         return data
@@ -50,7 +53,7 @@ def _numbers(inputs: Inputs, random: np.random.Generator, channel: int) -> NDArr
 
 
 def _tokens(inputs: Inputs, random: np.random.Generator, vocabulary: int) -> NDArray[np.int64]:
-    """Return tokens with probabilities p ~ rank^-s, as words have, s such that two are equal as often as told."""
+    """Return tokens with probabilities rank^-s, as words have, s such that two are equal as often as told."""
     if inputs.repeats is None or inputs.repeats <= 1 / vocabulary:
         return random.integers(0, vocabulary, inputs.shape)
     ranks, wanted = np.log(np.arange(1, vocabulary + 1)), inputs.repeats
@@ -62,5 +65,5 @@ def _tokens(inputs: Inputs, random: np.random.Generator, vocabulary: int) -> NDA
     most = 60.0  # p is all of the first token there
     if np.sum(shares(most) ** 2) <= wanted:
         return np.zeros(inputs.shape, np.int64)
-    slope = float(brentq(lambda s: float(np.sum(shares(s) ** 2)) - wanted, 0.0, most))
+    slope: Any = brentq(lambda s: float(np.sum(shares(s) ** 2)) - wanted, 0.0, most)
     return random.permutation(vocabulary)[random.choice(vocabulary, inputs.shape, p=shares(slope))]

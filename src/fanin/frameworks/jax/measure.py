@@ -84,7 +84,7 @@ class Reader:
 
 
 def _forward(closed: Any, ends: dict[int, End], trained: list[int]) -> Callable[..., Any]:
-    """Return a function from parameters, zeros, variables and inputs to outputs, pullback, layers' outputs."""
+    """Return a function of parameters, zeros, variables, inputs: outputs, pullback, outputs of layers."""
 
     def forward(parameters: Values, zeros: dict[str, Any], values: Values, inputs: Values) -> Any:
         def outputs_of(parameters: Values, zeros: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

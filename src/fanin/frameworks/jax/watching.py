@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +131,7 @@ def _marked(jaxpr: core.Jaxpr) -> Iterator[tuple[int, End]]:
 
 
 def _end(name: str, kind: str, equation: core.JaxprEqn) -> End:
-    value = equation.outvars[0].aval
+    value: Any = equation.outvars[0].aval
     return End(name, kind, tuple(value.shape), value.dtype)
 
 
@@ -186,6 +186,3 @@ def _owner(read: Sequence[_Owned], names: set[str], equation: core.JaxprEqn) -> 
     before = next((value.path for value in read if value.path and value.varies), "")
     lone = weights[0] in names and equation.primitive.name != "dot_general"
     return _Owned(before if lone and before else weights[0], varies)
-
-
-Ends = Mapping[int, End]
