@@ -27,7 +27,7 @@ def activations(draft: Draft) -> None:
     """Put the functions that make a known activation together, the longest ones that do."""
     chains = _chains(draft)
     for node in draft:
-        if function(node, *CATALOGUE):
+        if function(node, *CATALOGUE) and not function(node, *_PLAIN):
             continue
         for root in chains.get(node.name, ())[:-1]:
             if (known := _activation(draft, node, root)) is not None:
@@ -117,7 +117,7 @@ def _with_argument(values: Array) -> tuple[str, tuple[float, ...]] | None:
             continue
         with np.errstate(all="ignore"):
             found = CATALOGUE[name].make(argument)[0](_POINTS)
-        if np.allclose(values, found, rtol=1e-5, atol=1e-6):
+        if np.allclose(values, found, rtol=1e-5, atol=1e-6) and not np.array_equal(found, _POINTS):
             return name, (argument,)
     if lowest < 0 < highest and np.allclose(values, np.clip(_POINTS, lowest, highest), rtol=1e-5, atol=1e-6):
         return "hard_tanh", (float(f"{lowest:.6g}"), float(f"{highest:.6g}"))

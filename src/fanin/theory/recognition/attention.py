@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from fanin.graph.signal import Node
-from fanin.theory.recognition.draft import Draft, function, number_first, scalar, spread
+from fanin.theory.recognition.draft import Draft, constant, function, number_first, scalar, spread
 from fanin.theory.recognition.repeats import unrepeated_heads
 
 _LOW = -1e3
@@ -171,10 +173,25 @@ def _masked(draft: Draft, node: Node) -> list[tuple[_Operand, str]]:
     if no is not None and no <= _LOW:
         return [(_Operand(condition, ""), rest)]
     if yes is not None and yes <= _LOW:
-        blocked = draft[condition]
-        passing = draft.add(node, "elementwise", (condition,), blocked.shape, "bool", function="logical_not")
-        return [(_Operand(passing.name, ""), rest)]
+        return [(_Operand(_passing(draft, node, draft[condition]).name, ""), rest)]
     return []
+
+
+def _passing(draft: Draft, node: Node, blocked: Node) -> Node:
+    """Return the mask that is True where another one is not."""
+    value = constant(blocked)
+    if value is None:
+        more = {"function": "logical_not"}
+        return draft.add(node, "elementwise", (blocked.name,), blocked.shape, "bool", **more)
+    passing = ~np.asarray(value, bool)
+    size = passing.shape[-1] if passing.ndim else 0
+    causal = passing.ndim > 1 and passing.shape[-2] == size > 1 and bool((passing == np.tri(size)).all())
+    attributes: dict[str, Any] = {"value": _nested(passing.tolist()), **({"mask": "causal"} if causal else {})}
+    return draft.add(node, "constant", (), blocked.shape, "bool", **attributes)
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def _operands(node: Node, scores: _Scores, inner: str) -> tuple[_Scores, _Operand, _Operand] | None:

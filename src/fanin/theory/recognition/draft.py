@@ -69,11 +69,20 @@ class Draft:
     def finished(self) -> SignalGraph:
         """Return the graph of what outputs and layers need, in the order of execution."""
         nodes: dict[str, Node] = {}
+        for node in list(self.nodes.values()):
+            if any(self._same(name) != name for name in node.inputs):
+                self.nodes[node.name] = replace(node, inputs=tuple(map(self._same, node.inputs)))
         ends = [node.name for node in self.graph if node.op == "input"]
         ends += [node.name for node in self.graph if node.name in self._ends]
         for name in ends:
             self._emit(name, nodes)
         return replace(self.graph, nodes=tuple(nodes.values()))
+
+    def _same(self, name: str) -> str:
+        """Return the node that another one repeats: a reshape keeps the shape."""
+        while (node := self.nodes[name]).op == "reshape" and self.nodes[node.inputs[0]].shape == node.shape:
+            name = node.inputs[0]
+        return name
 
     def _emit(self, name: str, nodes: dict[str, Node]) -> None:
         """Add a node after all that it reads."""

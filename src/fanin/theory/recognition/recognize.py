@@ -14,14 +14,14 @@ from fanin.theory.recognition.groups import group_norm
 from fanin.theory.recognition.means import mean, mean_of_means
 from fanin.theory.recognition.norms import folded_norm, norm, scaled_norm
 from fanin.theory.recognition.pools import average
-from fanin.theory.recognition.same import once, permutation
+from fanin.theory.recognition.same import finite, once, permutation
 from fanin.theory.recognition.softmax import softmax
 
 Pattern = Callable[[Draft, Node], None]
 """Looks at a node, and puts another operation with the same value in its place if it ends the pattern."""
 
 _PATTERNS: tuple[Pattern, ...] = (
-    bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm, group_norm,
+    finite, bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm, group_norm,
     scaled_norm, scaled_norm,
 )  # fmt: skip
 

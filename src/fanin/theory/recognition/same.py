@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fanin.graph.signal import Node
-from fanin.theory.recognition.draft import Draft
+from fanin.theory.recognition.draft import Draft, function
 
 _OWN = ("input", "dropout", "opaque", "scan")
 """Ops of which two are not the same, even of the same inputs, or that are not compared."""
@@ -24,6 +24,14 @@ def once(draft: Draft) -> None:
             same_as = first.setdefault(key, node.name)
             if same_as != node.name:
                 same[node.name] = same_as
+
+
+def finite(draft: Draft, node: Node) -> None:
+    """Let what is replaced where it is not finite stand for itself: in a graph all values are finite."""
+    if function(node, "where") and len(node.inputs) == 2 and node["scalars"][2] is not None:
+        asked, x = (draft[name] for name in node.inputs)
+        if function(asked, "is_finite") and asked.inputs == (x.name,) and x.shape == node.shape:
+            draft.put(node, "reshape", (x.name,))
 
 
 def permutation(draft: Draft, node: Node) -> None:

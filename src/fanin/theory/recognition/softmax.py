@@ -52,6 +52,8 @@ def _logarithm(draft: Draft, node: Node) -> None:
     if not function(made, "log"):
         return
     total = bare(draft, made.inputs[0])
+    if function(total, "abs"):  # as JAX does, for sums with signs
+        total = bare(draft, total.inputs[0])
     if total.op != "reduce" or total["function"] != "sum" or len(total["axes"]) != 1:
         return
     exponential, (axis,) = draft[total.inputs[0]], total["axes"]

@@ -34,11 +34,11 @@ def _owner(graph: Builder, node: Node, owners: dict[str, str]) -> str:
     if not weights:
         return ""
     path = owners[weights[0]]
-    before = next(
-        (owners[name] for name in node.inputs if _varies(graph, graph.nodes[name]) and name in owners), ""
-    )
-    lone = path in graph.weights
-    return before if lone and before and node.op == "elementwise" else path
+    if path not in graph.weights or node.op != "elementwise":
+        return path
+    # One at the top that scales or shifts a layer's output is of that layer, and else of none.
+    varying = (name for name in node.inputs if _varies(graph, graph.nodes[name]))
+    return next((owners[name] for name in varying if name in owners), "")
 
 
 def _varies(graph: Builder, node: Node) -> bool:

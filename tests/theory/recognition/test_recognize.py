@@ -1,0 +1,251 @@
+"""Patterns in small graphs: what is recognized computes the same, and what is no pattern stays."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interpreter import interpret
+
+from fanin.frameworks.jax.graph import signal_graph
+from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.catalogue import CATALOGUE
+from fanin.theory.recognition import recognize
+from fanin.theory.recognition.activations import _PLAIN, named_by_values
+from fanin.theory.recognition.activations import _POINTS as POINTS
+
+
+def values(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def both(function, *inputs, params=()):
+    """Return the graph of a function and the recognized one, checked against each other."""
+    graph = signal_graph(function, inputs, params=params)
+    weights = {str(place): value for place, value in enumerate(params)}
+    found = recognize(graph)
+    for one, other in zip(interpret(graph, weights, *inputs), interpret(found, weights, *inputs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-5)
+    return graph, found
+
+
+def ops(graph):
+    return [node.op for node in graph if node.op not in ("input", "parameter", "constant")]
+
+
+@given(st.permutations(range(4)), st.booleans(), st.booleans(), st.sampled_from([1, 2, 4]), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_attention_in_any_order_of_axes(order, masked, scaled_first, key_heads, causal):
+    sizes = {"b": 2, "h": 4, "t": 3, "d": 5}
+    letters = "".join("bhtd"[axis] for axis in order)
+    keys = letters.replace("t", "s")
+    shape = tuple(sizes[letter] for letter in letters)
+    key_shape = tuple(key_heads if letter == "h" else sizes[letter] for letter in letters)
+    axis = letters.index("h")
+
+    def attend(params, query, key, value):
+        repeated = [jnp.repeat(x, 4 // key_heads, axis) for x in (key, value)]
+        query = query * 0.3 if scaled_first else query
+        scores = jnp.einsum(f"{letters},{keys}->bhts", query, repeated[0])
+        scores = scores if scaled_first else scores / 2.5
+        if masked:
+            scores = scores + params[0]
+        if causal:
+            scores = jnp.where(jnp.tri(3, dtype=bool), scores, -jnp.inf)
+        return jnp.einsum(f"bhts,{keys}->{letters}", jax.nn.softmax(scores), repeated[1])
+
+    _, found = both(attend, values(*shape), values(*key_shape), values(*key_shape) * 2, params=(values(1, 4, 3, 3),))
+    (node,) = [node for node in found if node.op == "attention"]
+    assert (node["heads"], node["key_heads"], node["causal"]) == (4, key_heads, causal)
+    assert node["scale"] == pytest.approx(0.3 if scaled_first else 0.4)
+    assert len(node.inputs) == (4 if masked else 3)
+    assert not {"softmax", "matmul"} & set(ops(found))
+
+
+def test_attention_with_capped_scores_is_left_as_it_is():
+    def attend(params, q, k, v):
+        scores = 5 * jnp.tanh(jnp.einsum("btd,bsd->bts", q, k) / 5)
+        return jnp.einsum("bts,bsd->btd", jax.nn.softmax(scores), v)
+
+    _, found = both(attend, *(values(2, 3, 4) for _ in range(3)))
+    assert [op for op in ops(found) if op != "elementwise"] == ["matmul", "softmax", "matmul"]
+
+
+def test_softmax_over_queries_is_no_attention():
+    def attend(params, q, k, v):
+        return jnp.einsum("bts,bsd->btd", jax.nn.softmax(jnp.einsum("btd,bsd->bts", q, k), 1), v)
+
+    _, found = both(attend, *(values(2, 3, 4) for _ in range(3)))
+    assert ops(found).count("softmax") == 1
+    assert "attention" not in ops(found)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_softmax_and_its_logarithm(axis):
+    def plain(params, x):
+        e = jnp.exp(x)
+        return e / e.sum(axis, keepdims=True)
+
+    shape = (2, 3, 4)
+    for function, log in (
+        (plain, False),
+        (lambda params, x: jax.nn.softmax(x, axis), False),
+        (lambda params, x: jax.nn.log_softmax(x, axis), True),
+        (lambda params, x: x - jax.nn.logsumexp(x, axis, keepdims=True), True),
+    ):
+        _, found = both(function, values(*shape))
+        assert [(n.op, n["axis"], n["log"]) for n in found if n.op != "input"] == [("softmax", axis, log)]
+
+
+def test_a_sum_over_another_axis_is_no_softmax():
+    def other(params, x):
+        e = jnp.exp(x)
+        return e / e.sum(0)[:, None]
+
+    _, found = both(other, values(3, 3))
+    assert "softmax" not in ops(found)
+
+
+FORMS = {
+    "centred": lambda x, axes: (x - x.mean(axes, keepdims=True), ((x - x.mean(axes, keepdims=True)) ** 2).mean(axes, keepdims=True)),
+    "fast": lambda x, axes: (x - x.mean(axes, keepdims=True), (x * x).mean(axes, keepdims=True) - x.mean(axes, keepdims=True) ** 2),
+    "library": lambda x, axes: (x - jnp.mean(x, axes, keepdims=True), jnp.var(x, axes, keepdims=True)),
+    "squares": lambda x, axes: (x, jnp.mean(jnp.square(x), axes, keepdims=True)),
+}  # fmt: skip
+ROOTS = {
+    "rsqrt": lambda v: jax.lax.rsqrt(v + 0.01),
+    "inverse": lambda v: 1 / jnp.sqrt(v + 0.01),
+    "power": lambda v: (v + 0.01) ** -0.5,
+}
+AXES = {"layer": (3,), "instance": (1, 2), "batch": (0, 1, 2)}
+
+
+@pytest.mark.parametrize("root", [*ROOTS, "divided"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", AXES)
+def test_norms_in_all_forms(kind, form, root):
+    axes = AXES[kind]
+
+    def norm(params, x):
+        centred, variance = FORMS[form](x, axes)
+        if root == "divided":
+            return centred / jnp.sqrt(variance + 0.01) * params[0] + params[1]
+        return centred * (ROOTS[root](variance) * params[0]) + params[1]
+
+    _, found = both(norm, values(3, 4, 4, 5) + 1, params=(values(5), values(5)))
+    norms = [node for node in found if node.op == "norm"]
+    if form == "squares" and kind == "batch":
+        assert not norms  # of the batch there is no such norm
+        return
+    (node,) = norms
+    assert node["kind"] == ("rms" if form == "squares" else kind)
+    assert (node["axes"], node["eps"]) == (axes, pytest.approx(0.01))
+    if form != "squares" or kind == "layer":
+        assert ops(found) == ["norm"]
+        assert node["slots"] == ("scale", "offset")
+
+
+def test_a_variance_of_something_else_is_no_norm():
+    def other(params, x, y):
+        return (x - x.mean(-1, keepdims=True)) / jnp.sqrt(y.var(-1, keepdims=True) + 1e-5)
+
+    _, found = both(other, values(3, 4), values(3, 4) * 2)
+    assert "norm" not in ops(found)
+
+
+@pytest.mark.parametrize("channel", [1, 3])
+def test_group_norm_around_reshapes(channel):
+    shape = (2, 6, 4, 4) if channel == 1 else (2, 4, 4, 6)
+    split = (*shape[:channel], 3, 2, *shape[channel + 1 :])
+    axes = tuple(axis for axis in range(1, 5) if axis != channel)
+    vector = (6, 1, 1) if channel == 1 else (6,)
+
+    def norm(params, x):
+        x = x.reshape(split)
+        x = (x - x.mean(axes, keepdims=True)) / jnp.sqrt(x.var(axes, keepdims=True) + 1e-5)
+        return x.reshape(shape) * params[0].reshape(vector) + params[1].reshape(vector)
+
+    _, found = both(norm, values(*shape) + 1, params=(values(6), values(6)))
+    assert [op for op in ops(found) if op != "reshape"] == ["norm"]
+    (node,) = [node for node in found if node.op == "norm"]
+    assert (node["kind"], node["groups"], node["channel"], node["slots"]) == ("group", 3, channel, ("scale", "offset"))
+
+
+def test_batch_norm_with_kept_statistics():
+    def norm(params, x):
+        mean, variance, scale, offset = params
+        return (x - mean) / jnp.sqrt(variance + 1e-3) * scale + offset
+
+    _, found = both(norm, values(3, 4, 5), params=tuple(np.abs(values(4, 5)) + 0.5))
+    (node,) = [node for node in found if node.op != "parameter" and node.op != "input"]
+    assert (node["kind"], node["train"], node["axes"], node["channel"]) == ("batch", False, (0, 1), 2)
+    assert node["slots"] == ("scale", "offset", "mean", "variance")
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in _PLAIN])
+def test_every_activation_of_the_catalogue_is_told_by_its_values(name):
+    known = CATALOGUE[name]
+    found = named_by_values(known.make(*known.defaults.values())[0](POINTS))
+    assert found is not None
+    again, arguments = found
+    other = CATALOGUE[again].make(*(arguments or CATALOGUE[again].defaults.values()))[0]
+    np.testing.assert_allclose(other(POINTS), known.make(*known.defaults.values())[0](POINTS), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "arguments"),
+    [
+        (lambda x: jnp.where(x > 0, x, 0.2 * x), "leaky_relu", 0.2),
+        (lambda x: jax.nn.elu(x, 0.5), "elu", 0.5),
+        (lambda x: x * jax.nn.sigmoid(2.5 * x), "quick_gelu", 2.5),
+        (lambda x: jnp.clip(x, -2.0, 3.0), "hard_tanh", (-2.0, 3.0)),
+        (lambda x: jnp.log1p(jnp.exp(3 * x)) / 3, "softplus", 3.0),
+    ],
+)
+def test_activations_with_arguments(function, name, arguments):
+    _, found = both(lambda params, x: function(x), values(4, 5) * 2)
+    assert [(n["function"], n["arguments"]) for n in found if n.op == "elementwise"] == [
+        (name, pytest.approx(arguments if isinstance(arguments, tuple) else (arguments,), rel=1e-5))
+    ]
+
+
+def test_gates_of_two_values_are_no_activations():
+    _, found = both(lambda params, x, y: x * jax.nn.sigmoid(y), values(3), values(3) * 2)
+    assert [n["function"] for n in found if n.op == "elementwise"] == ["sigmoid", "multiply"]
+
+
+def test_biases_means_and_pools():
+    def net(params, x):
+        x = jax.lax.conv_general_dilated(x, params[0], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + params[1]
+        ones = jnp.ones_like(x)
+        total, count = (jax.lax.reduce_window(y, 0.0, jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "SAME") for y in (x, ones))
+        return (total / count).mean((1, 2)) @ params[2] + params[3]
+
+    params = (values(3, 3, 2, 4), values(4), values(4, 5), values(5))
+    _, found = both(net, values(2, 5, 5, 2), params=params)
+    assert ops(found) == ["convolution", "pool", "reduce", "linear"]
+    assert [len(node.inputs) for node in found if node.op in ("convolution", "linear")] == [3, 3]
+    assert next(node for node in found if node.op == "pool")["count_pad"] is False
+
+
+def test_names_of_ends_and_layers_stay():
+    graph = signal_graph(lambda params, x: jax.nn.silu(x @ params[0]) * 2, values(2, 3), params=(values(3, 4),))
+    found = recognize(graph)
+    assert found.outputs == graph.outputs
+    assert found.layers == graph.layers
+
+
+def test_bodies_of_scans_are_read_too():
+    def rnn(params, xs):
+        return jax.lax.scan(lambda h, x: (jax.nn.silu(h + x), None), jnp.zeros(3), xs)[0]
+
+    _, found = both(rnn, values(4, 3))
+    (scan,) = [node for node in found if node.op == "scan"]
+    assert [node.get("function") for node in scan.body if node.op == "elementwise"] == ["add", "silu"]
+
+
+def test_an_empty_graph_stays_empty():
+    assert len(recognize(SignalGraph((Node("x", "input", (), (2,)),), outputs=("x",)))) == 1
