@@ -288,7 +288,7 @@ FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
     for name in (
         "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "greater", "greater_equal", "less",
         "less_equal", "log", "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
-        "multiply", "negative", "not_equal", "reciprocal", "relu", "rsqrt", "sigmoid", "sign", "sin",
+        "multiply", "negative", "not_equal", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "sin",
         "sqrt", "square", "subtract", "tanh", "where",
     )
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ import torch
 from torch import nn
 
 from fanin.frameworks.torch.graph.failures import failure
+from fanin.frameworks.torch.graph.functions import functions_marked
+from fanin.frameworks.torch.graph.shapeless import with_shapes_found
 
 PREFIX = "model"
 """Where the model stands in the module that is exported."""
@@ -67,9 +70,13 @@ def exported(
         FaninError: It cannot be traced.
     """
     device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
-    with _quiet(), in_mode(model, train), _layers_whole(), torch.no_grad(), device:
+
+    def export() -> torch.export.ExportedProgram:
+        return torch.export.export(_Flat(model), args, dict(kwargs), strict=False)
+
+    with _quiet(), in_mode(model, train), _layers_whole(), functions_marked(), torch.no_grad(), device:
         try:
-            return torch.export.export(_Flat(model), args, dict(kwargs), strict=False)
+            return export() if device.type == "meta" else with_shapes_found(export)
         except Exception as error:  # a trace fails in as many ways as there are models
             raise failure(model, error) from error
 
@@ -99,11 +106,14 @@ def _layers_whole() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what `torch.export` warns of, and logs before it raises it."""
+    """Silence what `torch.export` warns of, and logs or prints before it raises it."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with contextlib.ExitStack() as quiet:
+            quiet.enter_context(warnings.catch_warnings())
+            quiet.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            quiet.enter_context(contextlib.redirect_stderr(io.StringIO()))
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -43,12 +43,17 @@ def failure(model: nn.Module, error: Exception) -> FaninError:
     if "UnsupportedFakeTensor" in kind or "UnsupportedOperator" in kind or "Meta" in said or "fake" in said:
         return FaninError(
             f"{name} uses an operation that says nothing of its shapes{at}: {said}",
+            expected="a model on the CPU, where the operation can be tried on zeros",
             fix="torch.library.register_fake for that operation",
         )
-    return FaninError(
-        f"{name} fails when it is called{at}: {kind}: {said}",
-        expected="inputs that the model takes",
-    )
+    if ".numpy()" in said:
+        return FaninError(
+            f"{name} leaves PyTorch{at}.", expected="PyTorch's operations in the place of NumPy's"
+        )
+    what = f"{name} fails when it is called{at}: {kind}: {said}"
+    if "Long, Int" in said:
+        return FaninError(what, expected="ids", fix="torch.zeros(shape, dtype=torch.long)")
+    return FaninError(what, expected="inputs that the model takes")
 
 
 def _where(error: BaseException) -> str:

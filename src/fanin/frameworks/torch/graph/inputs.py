@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_flatten_with_path
 
 from fanin.errors import FaninError
 
@@ -38,7 +40,7 @@ def checked(
     if isinstance(inputs, torch.Tensor):
         inputs = (inputs,)
     named = dict(inputs) if isinstance(inputs, Mapping) else {}
-    args = () if isinstance(inputs, Mapping) else tuple(inputs)
+    args = tuple(inputs) if isinstance(inputs, list | tuple) else ()
     tensors = [value for value in (*args, *named.values()) if isinstance(value, torch.Tensor)]
     if not tensors:
         raise FaninError(
@@ -54,3 +56,21 @@ def _placed(model: nn.Module, value: Any) -> Any:
         return value
     meta = any(tensor.is_meta for tensor in model.parameters())
     return value.to("meta") if meta and not value.is_meta else value
+
+
+def input_names(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+    """Return what a module's code calls each tensor that it is called with, in their order.
+
+    Example:
+        >>> input_names(nn.Bilinear(2, 3, 4), (torch.zeros(2), torch.zeros(3)), {})
+        ['input1', 'input2']
+    """
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    plain = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL][: len(args)]
+    names = plain + [f"input_{place}" for place in range(len(plain), len(args))]
+    leaves, _ = tree_flatten_with_path((dict(zip(names, args, strict=True)), dict(kwargs)))
+    return [
+        "_".join(str(getattr(key, "key", getattr(key, "idx", ""))) for key in path[1:])
+        for path, leaf in leaves
+        if isinstance(leaf, torch.Tensor)
+    ]

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.export.graph_signature import InputKind
 
+from fanin.errors import FaninError
 from fanin.frameworks.torch.graph import ops
 from fanin.frameworks.torch.graph.builder import Builder
 from fanin.frameworks.torch.graph.exporting import PREFIX, exported
-from fanin.frameworks.torch.graph.inputs import checked
+from fanin.frameworks.torch.graph.inputs import checked, input_names
 from fanin.frameworks.torch.graph.layers import layer_nodes
 from fanin.frameworks.torch.graph.values import Value, dtype_name
 from fanin.frameworks.torch.graph.walking import Walker
@@ -50,13 +51,23 @@ def signal_graph(
     args, kwargs = checked(model, inputs)
     program = exported(model, args, kwargs, train=train)
     with torch.device("cpu"):  # whatever device the caller makes tensors on
-        return _graph(program, weights_of(model, laws or {}), type(model).__name__)
+        weights = weights_of(model, laws or {})
+        builder = Builder()
+        known = _placeholders(program, builder, weights, input_names(model, args, kwargs))
+        return _graph(program, builder, weights, known, type(model).__name__)
 
 
-def _graph(program: torch.export.ExportedProgram, weights: Weights, name: str) -> SignalGraph:
-    builder = Builder()
-    walker = Walker(builder, program.graph_module, _placeholders(program, builder, weights), PREFIX)
+def _graph(
+    program: torch.export.ExportedProgram,
+    builder: Builder,
+    weights: Weights,
+    known: Mapping[str, Value],
+    name: str,
+) -> SignalGraph:
+    walker = Walker(builder, program.graph_module, known, PREFIX)
     outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
+    if not outputs:
+        raise FaninError(f"{name} returns no tensor.", expected="a model that returns what it computes")
     names = tuple(builder.output(value) for value in outputs)
     ends = layer_nodes(walker.made, PREFIX)
     layers = {path: builder.node_of(value) for path, value in ends.items() if builder.node_of(value)}
@@ -64,11 +75,11 @@ def _graph(program: torch.export.ExportedProgram, weights: Weights, name: str) -
 
 
 def _placeholders(
-    program: torch.export.ExportedProgram, builder: Builder, weights: Weights
+    program: torch.export.ExportedProgram, builder: Builder, weights: Weights, names: list[str]
 ) -> dict[str, Value]:
     """Return the values of inputs, parameters, buffers and constants, by the names of their placeholders."""
     shapes = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    first = weights.first_names()
+    first, given = weights.first_names(), iter(names)
     known: dict[str, Value] = {}
     for spec in program.graph_signature.input_specs:
         placeholder, traced = spec.arg.name, shapes.get(spec.arg.name)
@@ -76,7 +87,7 @@ def _placeholders(
             continue
         shape, dtype = tuple(traced.shape), dtype_name(traced.dtype)
         if spec.kind is InputKind.USER_INPUT:
-            known[placeholder] = builder.input(placeholder, shape, dtype)
+            known[placeholder] = builder.input(next(given, placeholder), shape, dtype)
             continue
         name = str(spec.target).removeprefix(f"{PREFIX}.")
         if spec.kind is InputKind.CONSTANT_TENSOR:

@@ -14,6 +14,7 @@ from fanin.errors import FaninError
 from fanin.frameworks.torch.graph.builder import Builder
 from fanin.frameworks.torch.graph.call import CONVERTERS, Call
 from fanin.frameworks.torch.graph.folding import folded, is_random
+from fanin.frameworks.torch.graph.functions import OPERATOR
 from fanin.frameworks.torch.graph.mutation import Places
 from fanin.frameworks.torch.graph.sources import source_of
 from fanin.frameworks.torch.graph.values import Value, dtype_name
@@ -36,6 +37,8 @@ _OF_SHAPES = (
 )
 """What these return depends on their operand's shape and type alone."""
 
+_NUMBERS = {torch.SymFloat: "float32", torch.SymInt: "int64", torch.SymBool: "bool"}
+_FUNCTION = OPERATOR.replace("::", ".")
 _INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "hints_wrapper")
 
 
@@ -72,7 +75,7 @@ class Walker:
     def converted(self, node: fx.Node) -> Any:
         """Return the value of a traced node, as its operands are now."""
         if node.op == "placeholder":
-            return self.known[node.name]
+            return self.known.get(node.name)  # None for what is no tensor
         if node.op == "get_attr":
             found = operator.attrgetter(str(node.target))(self.module)
             return _constant(found) if isinstance(found, torch.Tensor) else found
@@ -104,7 +107,14 @@ class Walker:
             return _valued(folded(target, *_tensors(args, kwargs)))
         if name.removeprefix("aten.") in _OF_SHAPES:
             return self._of_shape(target, args, kwargs)
-        call = Call(name, target._overloadname, _bound(target, args, kwargs), _results(node), self.builder)
+        bound = _bound(target, args, kwargs)
+        call = Call(name, target._overloadname, bound, _results(node), self.builder)
+        if name == _FUNCTION:
+            return self.builder.emit(
+                "opaque", bound["inputs"], call.shape, call.dtype, operator=bound["name"]
+            )
+        if _computed_numbers(target, bound):
+            return call.opaque("with computed numbers")
         converter = CONVERTERS.get(name)
         return converter(call) if converter else call.opaque()
 
@@ -134,6 +144,21 @@ class Walker:
         read: Any = self.read(list(node.args))
         call = Call(name, "", {str(i): value for i, value in enumerate(read)}, _results(node), self.builder)
         return call.opaque()
+
+
+def _computed_numbers(target: Any, bound: dict[str, Any]) -> bool:
+    """Return whether a number that an operator must know, such as an axis, is computed from values."""
+    return any(
+        _has_value(bound.get(argument.name))
+        for argument in target._schema.arguments
+        if "Tensor" not in str(argument.type) and "number" not in str(argument.type)
+    )
+
+
+def _has_value(argument: Any) -> bool:
+    if isinstance(argument, list | tuple):
+        return any(map(_has_value, argument))
+    return isinstance(argument, Value)
 
 
 def _constant(tensor: torch.Tensor) -> Value:
@@ -192,10 +217,13 @@ def _bound(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
 
 def _results(node: fx.Node) -> tuple[tuple[tuple[int, ...], str], ...]:
     value = node.meta.get("val")
-    several = value if isinstance(value, list | tuple) else (value,)
-    return tuple(
-        (_shape(node, one), dtype_name(one.dtype)) for one in several if isinstance(one, torch.Tensor)
-    )
+    found = []
+    for one in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(one, torch.Tensor):
+            found.append((_shape(node, one), dtype_name(one.dtype)))
+        elif type(one) in _NUMBERS:  # a number that is computed from values, as by .item()
+            found.append(((), _NUMBERS[type(one)]))
+    return tuple(found)
 
 
 def _shape(node: fx.Node, tensor: torch.Tensor) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fanin.frameworks.torch.graph.call import Call, Result, converts
+from fanin.frameworks.torch.graph.ops.products import floats
 from fanin.frameworks.torch.graph.values import Value
 from fanin.graph.signal import Attribute
 
@@ -50,7 +51,7 @@ def _transposed(call: Call) -> Result:
 
 def _emitted(call: Call, **attributes: Attribute) -> Result:
     """Return the node of a convolution; of a single example, with an axis for the batch on the way."""
-    x, kernel, bias = call["input"], call["weight"], call.get("bias")
+    x, kernel, bias = floats(call["input"]), call["weight"], call.get("bias")
     single = x.ndim == kernel.ndim - 1
     if single:
         x = call.graph.reshape(x, (1, *x.shape))

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_lowercase
 
+from fanin.errors import FaninError
 from fanin.frameworks.torch.graph.call import Call, Result, converts
 from fanin.frameworks.torch.graph.values import Value
 
 
 @converts("linear")
 def _linear(call: Call) -> Result:
-    x, kernel, bias = call["input"], call["weight"], call.get("bias")
+    x, kernel, bias = floats(call["input"]), call["weight"], call.get("bias")
     lead = ascii_lowercase[: x.ndim - 1]
     read, out = ("io"[::-1], "o") if kernel.ndim == 2 else ("i", "")
     inputs = [x, kernel, *([bias] if bias is not None else [])]
     return call.graph.emit("linear", inputs, call.shape, call.dtype, equation=f"{lead}i,{read}->{lead}{out}")
+
+
+def floats(x: Value) -> Value:
+    """Return what a layer reads.
+
+    Raises:
+        FaninError: It is ids, not numbers, which PyTorch refuses when the model is run.
+    """
+    if "int" in x.dtype and x.data:
+        raise FaninError(f"A layer is given {x.dtype} of shape {x.shape}.", expected="inputs of floats")
+    return x
 
 
 @converts("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "__matmul__")

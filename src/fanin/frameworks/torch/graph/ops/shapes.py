@@ -59,6 +59,11 @@ def _broadcast(call: Call) -> Result:
     return call.graph.broadcast(call.x, call.shape)
 
 
+@converts("broadcast_tensors")
+def _broadcast_all(call: Call) -> Result:
+    return tuple(call.graph.broadcast(value, call.shape) for value in call["tensors"])
+
+
 @converts("repeat", "tile")
 def _repeat(call: Call) -> Result:
     x, shape = call.x, call.shape
