@@ -92,17 +92,31 @@ def moved(found: Covariance, places: Places, target: Places) -> Covariance:
     """Return the same second moments between other points of the same blocks."""
     if places.counts == target.counts:
         return found
+    return _joined(*(from_blocks(*to_blocks(matrix, places), target) for matrix in split(found)))
+
+
+def to_blocks(matrix: Array, places: Places) -> tuple[Array, Array]:
+    """Return second moments of blocks: of a position with itself, and of different ones.
+
+    Args:
+        matrix: Between points.
+        places: Of the points.
+
+    Returns:
+        (blocks,) and (blocks, blocks); a block of one position has no others than itself.
+    """
     first = np.cumsum([0, *places.counts[:-1]])
     other = first + (np.asarray(places.counts) > 1)
-    return _joined(*(_expanded(matrix, first, other, target) for matrix in split(found)))
+    apart = matrix[np.ix_(first, first)].copy()
+    np.fill_diagonal(apart, matrix[first, other])
+    return matrix[first, first], apart
 
 
-def _expanded(matrix: Array, first: np.ndarray, other: np.ndarray, target: Places) -> Array:
-    owner = target.owner
-    found = matrix[np.ix_(first[owner], first[owner])]
-    alike = owner[:, None] == owner[None, :]
-    found[alike] = matrix[first, other][np.broadcast_to(owner[:, None], alike.shape)[alike]]
-    np.fill_diagonal(found, np.diag(matrix)[first[owner]])
+def from_blocks(same: Array, apart: Array, places: Places) -> Array:
+    """Return second moments between points from those of blocks."""
+    owner = places.owner
+    found = apart[np.ix_(owner, owner)]
+    np.fill_diagonal(found, same[owner])
     return found
 
 

@@ -9,6 +9,7 @@ from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.rules.pools import LARGEST
 
 _LEAST = 2
+_WINDOWS = 3  # a block of inputs is read by windows of its own block of outputs and of blocks around it
 _OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent", "scan", "pool", "opaque"})
 """Ops whose values have points of their own; others share those of what they read."""
 
@@ -19,14 +20,14 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
     Example:
         >>> nodes = (Node("x", "input"), Node("y", "pool", ("x",), attributes={"kind": "max", "window": (3, 3)}))
         >>> dict(points_needed(SignalGraph(nodes)))
-        {'x': 18, 'y': 2}
+        {'x': 54, 'y': 2}
     """
     group = _groups(graph)
     needed = dict.fromkeys(set(group.values()), _LEAST)
     for node in reversed(graph.nodes):
-        if node.op == "pool" and (window := math.prod(node["window"])) <= LARGEST:
+        if node.op == "pool" and node["kind"] == "max" and (window := math.prod(node["window"])) <= LARGEST:
             read = group[node.inputs[0]]
-            needed[read] = max(needed[read], needed[group[node.name]] * window)
+            needed[read] = max(needed[read], _WINDOWS * needed[group[node.name]] * window)
     return {name: needed[found] for name, found in group.items()}
 
 

@@ -18,8 +18,9 @@ class Places:
     """Positions in blocks; those of a block are alike, and some points of it stand for all.
 
     Args:
-        sizes: Positions of each block, in their order.
+        sizes: Positions of each block: of a sequence in their order, of an image as `image` has them.
         points: At most so many points stand for a block.
+        grid: The image's shape, if its borders have blocks of their own.
 
     Example:
         >>> Places((1, 1, 2, 4)).owner.tolist()
@@ -28,6 +29,28 @@ class Places:
 
     sizes: tuple[int, ...] = (1,)
     points: int = 2
+    grid: tuple[int, ...] = ()
+
+    @classmethod
+    def image(cls, shape: tuple[int, ...], points: int) -> Places:
+        """Return blocks of an image: along each axis both ends, and what lies between.
+
+        Example:
+            >>> Places.image((8, 8), 2).sizes  # corners, borders, the inside
+            (4, 12, 12, 36)
+        """
+        sizes = [1]
+        for length in shape:
+            sizes = [size * part for size in sizes for part in np.bincount(ends(length)).tolist()]
+        return cls(tuple(sizes), points, tuple(shape))
+
+    def labels(self, shape: tuple[int, ...]) -> list[np.ndarray]:
+        """Return the part of each axis that its positions belong to; all are in one where blocks are others."""
+        if self.grid == tuple(shape):
+            return [ends(length) for length in shape]
+        if len(shape) == 1 and self.total == shape[0]:
+            return [np.repeat(np.arange(len(self.sizes)), self.sizes)]
+        return [np.zeros(length, int) for length in shape]
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
@@ -66,12 +89,40 @@ class Places:
     @cached_property
     def positions(self) -> np.ndarray:
         """A position for each point, spread over its block, (points,)."""
+        if self.grid:
+            return np.ravel_multi_index(tuple(self.coordinates.T), self.grid)
         starts = np.cumsum([0, *self.sizes[:-1]])
         spread = [
             start + (np.arange(points) + 0.5) * size / points
             for start, size, points in zip(starts, self.sizes, self.counts, strict=True)
         ]
         return np.concatenate(spread).astype(int)
+
+    @cached_property
+    def coordinates(self) -> np.ndarray:
+        """A position of the image for each point, spread over its block, (points, axes)."""
+        labels = np.meshgrid(*[ends(length) for length in self.grid], indexing="ij")
+        parts = [int(ends(length).max()) + 1 for length in self.grid]
+        block = np.ravel_multi_index(labels, parts).ravel()
+        found = []
+        for number, points in enumerate(self.counts):
+            inside = np.flatnonzero(block == number)
+            found.append(inside[((np.arange(points) + 0.5) * len(inside) / points).astype(int)])
+        return np.stack(np.unravel_index(np.concatenate(found), self.grid), axis=1)
+
+
+def ends(length: int) -> np.ndarray:
+    """Return 0 for both ends of an axis and 1 for what lies between; 0 for all of a short one.
+
+    Example:
+        >>> ends(5).tolist(), ends(2).tolist()
+        ([0, 1, 1, 1, 0], [0, 0])
+    """
+    if length < 3:
+        return np.zeros(length, int)
+    found = np.ones(length, int)
+    found[[0, -1]] = 0
+    return found
 
 
 def pair_counts(places: Places, examples: int) -> Array:

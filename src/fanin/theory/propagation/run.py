@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fanin.graph.axes import axes_of
 from fanin.graph.signal import Law, Node, SignalGraph, Weight
@@ -104,6 +105,14 @@ def run(
         seed: Of the populations.
         rows: Channels that are followed; by default as many as places allow.
     """
+    # Matrices are small: threads that wait for each other would take longer than the work.
+    with threadpool_limits(1):
+        return _run(graph, laws, loss, seed, rows)
+
+
+def _run(
+    graph: SignalGraph, laws: Mapping[str, InputLaw], loss: str | None, seed: int, rows: int | None
+) -> Run:
     axes = axes_of(graph)
     blocks = _blocks(graph)
     rows = rows or _rows_for(graph, axes, blocks)
@@ -204,6 +213,8 @@ def _is_causal(node: Node, graph: SignalGraph) -> bool:
 
 def _rows_for(graph: SignalGraph, axes: object, blocks: Mapping[int, tuple[int, ...]]) -> int:
     most = max((len(Places(sizes)) for sizes in blocks.values()), default=2)
+    if any(node.op in ("convolution", "pool") for node in graph):
+        most = max(most, 8)
     for places, rows in _ROWS.items():
         if most <= places:
             return rows

@@ -20,7 +20,7 @@ import numpy as np
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, alike, joined, split
+from fanin.theory.propagation.covariance import Covariance, alike, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import (
@@ -231,16 +231,11 @@ def _parts(inner: Covariance, places: Places) -> tuple[Covariance, tuple[Array, 
 
     Of their own: within an example and between two, each (blocks,).
     """
-    first = np.cumsum([0, *places.counts[:-1]])
-    lone = np.asarray(places.counts) == 1
-    other = first + ~lone
     result, own = [], []
     for matrix in split(inner):
-        common = matrix[np.ix_(first, first)].copy()
-        inside, diagonal = matrix[first, other], matrix[first, first]
-        np.fill_diagonal(common, np.where(lone, diagonal, inside))
-        result.append(common)
-        own.append(np.where(lone, 0.0, diagonal - inside))
+        same, apart = to_blocks(matrix, places)
+        result.append(apart)
+        own.append(same - np.diag(apart))
     return joined(*result), (own[0], own[1])
 
 

@@ -1,12 +1,12 @@
 r"""Convolutions: products with weights over windows.
 
-With f_d the share of output positions whose tap d lies inside, and positions o != o':
+With r_d the share of a block's outputs whose tap d reads a block of inputs, and outputs o != o':
 
-    E[y_o^2] = (C_in / groups) Var(w) sum_d f_d E[x^2]
-    E[y_o y_o'] = (C_in / groups) Var(w) sum_d f_d^2 E[x x']
+    E[y_o^2] = (C_in / groups) Var(w) sum_d r_d E[x^2]
+    E[y_o y_o'] = (C_in / groups) Var(w) sum_d r_d E[x x'] r_d^T
 
-Taps that meet the same input from two outputs have weights of their own, so they add nothing. Backward
-the same holds with C_out, and N_out / N_in times as many outputs as inputs.
+Backward the same holds with C_out, and as many outputs for each input as read it. Borders are blocks of their
+own, since windows there reach beyond the image.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, joined, moved, split
+from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.outputs import Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
+from fanin.theory.propagation.windows import Axis, fitted, gathered, returned, shares
 
 
 def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -28,86 +29,90 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     x, kernel = inputs[:2]
     if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None:
         return Result(Unknown(why_not(node, x, kernel)))
-    shares = _shares(node, context)
+    places, source, reads = _geometry(node, x, context)
     channels = context.size(node.inputs[0], "channel") / node["groups"]
     outs = context.size(node.name, "channel") / node["groups"]
-    places = _places(node, x, context)
     variance = kernel.law.variance
-    outputs = Outputs(node, x, kernel, inputs[2:], context, channels * float(np.sum(shares)))
-    y = outputs.drawn(
-        channels * variance * _windows(_fitted(x.covariance, x.places, places), shares, 1.0), places
-    )
-    ratio = places.total / x.places.total
+    windows = _over_windows(x.covariance, x.places, source, places, reads)
+    fan_in = channels * float(np.mean(reads.sum(axis=(0, 2))))
+    outputs = Outputs(node, x, kernel, inputs[2:], context, fan_in)
+    y = outputs.drawn(channels * variance * windows, places)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
-        met = np.mean(shares) * _fitted(x.covariance, x.places, places)
-        outputs.take_down(context.total(found * met, places, x.examples), found, places, seen)
-        back = outs * variance * _windows(_fitted(found, places, x.places), shares, ratio)
-        return [Cotangent.normal(back, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
+        of_kernel = context.total(found * windows, places, x.examples) / len(reads)
+        outputs.take_down(of_kernel, found, places, seen)
+        back = _over_windows(found, places, places, source, returned(reads, places, source))
+        wanted = outs * variance * _spread(back, source, x.places)
+        return [Cotangent.normal(wanted, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 
 
-def _places(node: Node, x: Signal, context: Context) -> Places:
-    total = context.size(node.name, "position")
-    if total == x.places.total:
-        return Places(x.places.sizes, context.points[node.name])
-    return Places((total,), context.points[node.name])
+def _geometry(node: Node, x: Signal, context: Context) -> tuple[Places, Places, Array]:
+    """Return the blocks of the outputs and of the inputs, and how often taps read which."""
+    into = _shape(context.graph[node.inputs[0]].shape, node["x_axes"])
+    out = _shape(node.shape, node["y_axes"])
+    points = context.points[node.name]
+    if len(out) == 1 and len(x.places.sizes) > 1 and out == into:
+        places = Places(x.places.sizes, points)
+    else:
+        places = Places.image(out, points)
+    labels = x.places.labels(into)
+    source = fitted(x.places, into, labels)
+    return places, source, shares(_axes(node, into, out, context), places.labels(out), labels)
 
 
-def _fitted(found: Covariance, places: Places, target: Places) -> Covariance:
-    """Return second moments at the points of as many, fewer or more positions, all of them alike."""
-    if len(places.sizes) == len(target.sizes):
-        lone = places.total == 1 and target.total > 1
-        return _spread(found, target) if lone else moved(found, places, target)
-    share = places.share / places.total
-    pairs = places.pairs / places.total**2
-    result = [_one_block(matrix, share, pairs, target) for matrix in split(found)]
+def _shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(shape[axis] for axis in axes[2:])
+
+
+def _axes(node: Node, into: tuple[int, ...], out: tuple[int, ...], context: Context) -> list[Axis]:
+    taps = _shape(context.graph[node.inputs[1]].shape, node["kernel_axes"])
+    return [
+        Axis.of(
+            into[axis],
+            out[axis],
+            taps[axis],
+            stride=node["stride"][axis],
+            before=node["padding"][axis][0],
+            dilation=node["dilation"][axis],
+            between=node["input_dilation"][axis],
+        )
+        for axis in range(len(out))
+    ]
+
+
+def _over_windows(
+    found: Covariance, places: Places, source: Places, target: Places, reads: Array
+) -> Covariance:
+    result = []
+    for matrix in split(found):
+        same, apart = to_blocks(matrix, places)
+        if len(source.sizes) != len(places.sizes):
+            same, apart = _one_block(same, apart, places)
+        result.append(from_blocks(*gathered(reads, same, apart), target))
     return joined(*result)
 
 
-def _spread(found: Covariance, target: Places) -> Covariance:
-    return np.broadcast_to(found[:, :1, :, :1], (2, len(target), 2, len(target))).copy()
+def _one_block(same: Array, apart: Array, places: Places) -> tuple[Array, Array]:
+    """Return the mean over blocks, as if all positions were alike."""
+    sizes = np.asarray(places.sizes, float)
+    total = sizes.sum()
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    mean = float(same @ sizes / total)
+    other = float(np.sum(pairs * apart) / max(total * (total - 1), 1.0)) if total > 1 else mean
+    return np.array([mean]), np.array([[other]])
 
 
-def _one_block(matrix: Array, share: Array, pairs: Array, target: Places) -> Array:
-    diagonal = float(np.diag(matrix) @ share)
-    total = float(np.sum(pairs * matrix))
-    rest = (total - diagonal * float(np.sum(np.diag(pairs)))) / max(1 - float(np.sum(np.diag(pairs))), 1e-12)
-    found = np.full((len(target), len(target)), rest)
-    np.fill_diagonal(found, diagonal)
-    return found
-
-
-def _windows(found: Covariance, shares: Array, ratio: float) -> Covariance:
-    """Return sums over a window: one position's terms, and what two positions' terms have in common."""
-    one, two = ratio * float(np.sum(shares)), ratio**2 * float(np.sum(shares**2))
-    points = found.shape[1]
-    factors = np.where(np.eye(points) > 0, one, two)
-    return found * factors[None, :, None, :]
-
-
-def _shares(node: Node, context: Context) -> Array:
-    """Return for each tap the share of output positions where it lies inside of the input, (taps,)."""
-    x_shape = context.graph[node.inputs[0]].shape
-    kernel_shape = context.graph[node.inputs[1]].shape
-    along = []
-    for place, axis in enumerate(node["x_axes"][2:]):
-        taps = kernel_shape[node["kernel_axes"][2 + place]]
-        outputs = node.shape[node["y_axes"][2 + place]]
-        along.append(_inside(node, place, x_shape[axis], taps, outputs))
-    shares = np.ones(1)
-    for one in along:
-        shares = np.outer(shares, one).reshape(-1)
-    return shares
-
-
-def _inside(node: Node, place: int, length: int, taps: int, outputs: int) -> Array:
-    stride, dilation = node["stride"][place], node["dilation"][place]
-    between = node["input_dilation"][place]
-    before = node["padding"][place][0]
-    at = np.arange(outputs)[:, None] * stride + np.arange(taps)[None, :] * dilation - before
-    inside = (at >= 0) & (at <= (length - 1) * between) & (at % between == 0)
-    return np.mean(inside, axis=0, dtype=float)
+def _spread(found: Covariance, source: Places, target: Places) -> Covariance:
+    """Return second moments of one block for all blocks, if they are others."""
+    if len(source.sizes) == len(target.sizes):
+        return found
+    result = []
+    for matrix in split(found):
+        same, apart = to_blocks(matrix, source)
+        blocks = len(target.sizes)
+        result.append(from_blocks(np.repeat(same, blocks), np.tile(apart, (blocks, blocks)), target))
+    return joined(*result)

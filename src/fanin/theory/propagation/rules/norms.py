@@ -145,14 +145,19 @@ def _counts(places: Places, examples: int, across: bool) -> Array:
 
 
 def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
-    """Return what all places of a channel have in common: second moments of its mean."""
+    """Return what subtracting a channel's mean takes away: m_i + m_j - m, for means over one place, over both."""
     if across:
-        mean = float(np.sum(counts * found) / np.sum(counts))
-        return np.full_like(found, mean)
+        rows = np.sum(counts * found, axis=(2, 3)) / np.sum(counts, axis=(2, 3))
+        weights = np.sum(counts, axis=(2, 3))
+        mean = float(np.sum(rows * weights) / np.sum(weights))
+        return rows[:, :, None, None] + rows[None, None] - mean
+    weights = counts[0].sum(axis=1) / counts[0].sum()
     same, apart = split(found)
-    weights = counts[0] / np.sum(counts[0])
+    inside = np.sum(counts[0] * same, axis=1) / counts[0].sum(axis=1)
+    between = apart @ weights
     return joined(
-        np.full_like(same, float(np.sum(weights * same))), np.full_like(apart, float(np.mean(apart)))
+        inside[:, None] + inside[None] - float(inside @ weights),
+        between[:, None] + between[None] - float(between @ weights),
     )
 
 

@@ -1,16 +1,22 @@
-"""Pools over windows of positions: the points of a block are dealt out to windows."""
+"""Pools over windows of positions: points of blocks are dealt out to windows."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import joined, split
+from fanin.theory.propagation.covariance import (
+    Covariance,
+    from_blocks,
+    joined,
+    split,
+    to_blocks,
+)
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import (
@@ -21,6 +27,7 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
+from fanin.theory.propagation.windows import Axis, fitted, returned, shares
 
 LARGEST = 16
 """Windows of more positions are averaged by their moments."""
@@ -31,84 +38,209 @@ def pool(node: Node, inputs: list[Value], context: Context) -> Result:
     x = inputs[0]
     if not isinstance(x, Signal):
         return Result(x if isinstance(x, Unknown) else Unknown(f"{node.name}: it reads no signal"))
-    if len(x.places.sizes) > 1:
-        return Result(Unknown(f"{node.name}: a pool over a sequence whose positions differ"))
     window = math.prod(node["window"])
-    places = Places((context.size(node.name, "position"),), context.points[node.name])
     if window == 1 or x.places.total == 1:
         return Result(x, lambda cotangent: [cotangent])
-    if len(x.places) >= window * len(places):
-        return _of_windows(node, x, places, window)
+    geometry = _Geometry.of(node, x, context)
     if node["kind"] == "average":
-        return _by_moments(x, places, window, context)
-    return Result(Unknown(f"{node.name}: the largest of {window} positions"))
+        return _average(node, x, geometry, context)
+    if window > LARGEST:
+        return Result(Unknown(f"{node.name}: the largest of {window} positions"))
+    return _largest(x, geometry)
 
 
-def _of_windows(node: Node, x: Signal, places: Places, window: int) -> Result:
-    shape = (len(x.values), SAMPLES, len(places), window)
+@dataclass(frozen=True, eq=False)
+class _Geometry:
+    """Where windows lie.
+
+    Args:
+        places: Of the outputs.
+        source: Of the inputs, as far as their blocks fit the image.
+        axes: Windows along each axis.
+        reads: How often each tap of a block of outputs reads each block of inputs.
+        shape: The inputs' image.
+        labels: The part of each axis that inputs belong to.
+    """
+
+    places: Places
+    source: Places
+    axes: list[Axis]
+    reads: Array
+    shape: tuple[int, ...]
+    labels: list[np.ndarray]
+
+    @classmethod
+    def of(cls, node: Node, x: Signal, context: Context) -> _Geometry:
+        read = context.graph[node.inputs[0]].shape
+        into, out = (tuple(shape[axis] for axis in node["axes"]) for shape in (read, node.shape))
+        places = Places.image(out, context.points[node.name])
+        labels = x.places.labels(into)
+        axes = [
+            Axis.of(
+                into[axis],
+                out[axis],
+                node["window"][axis],
+                stride=node["stride"][axis],
+                before=node["padding"][axis][0],
+                dilation=node["dilation"][axis],
+            )
+            for axis in range(len(out))
+        ]
+        reads = shares(axes, places.labels(out), labels)
+        return cls(places, fitted(x.places, into, labels), axes, reads, into, labels)
+
+    def blocks_read(self) -> np.ndarray:
+        """Return the block that each tap of each output point reads, -1 outside, (points, taps)."""
+        found = np.zeros((len(self.places), 1), int)
+        for axis, at, labels in zip(self.axes, self.places.coordinates.T, self.labels, strict=True):
+            number = int(labels.max()) + 1
+            read = np.where(axis.inside[at], labels[axis.source[at]], -1)  # (points, taps)
+            found = np.where(
+                (found[:, :, None] < 0) | (read[:, None, :] < 0),
+                -1,
+                found[:, :, None] * number + read[:, None, :],
+            ).reshape(len(found), -1)
+        return found
+
+
+# The largest of each window
+
+
+def _largest(x: Signal, geometry: _Geometry) -> Result:
+    places = geometry.places
+    dealt = _deal(geometry.blocks_read(), x.places, geometry.source)
     whole = np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places)))
-    dealt = whole[..., : len(places) * window].reshape(shape)
-    largest = node["kind"] == "max"
-    values = np.max(dealt, axis=-1) if largest else np.mean(dealt, axis=-1)
-    shares = (dealt == values[..., None]) * 1.0 if largest else np.full((1, 1, 1, 1), 1 / window)
+    read = np.where(dealt >= 0, whole[..., dealt], -np.inf)
+    values = np.max(read, axis=-1)
+    taken = (read == values[..., None]) * 1.0
     y = Signal(values, places, x.width, x.examples, x.chance)
-    # Each input is read by so many windows, whose gradients are nearly independent.
-    often = window * places.total / x.places.total
+    back = _Back.of(dealt, places, x)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        parts = tuple(
-            _back(part, shares * math.sqrt(often), len(x.places), window, often) for part in cotangent.parts
-        )
+        parts = tuple(back.part(part, taken) for part in cotangent.parts)
         return [replace(cotangent, parts=parts)]
 
     return Result(y, pullback)
 
 
-def _back(part: Part, factors: Array, points: int, window: int, often: float) -> Part:
-    """Return a gradient of windows as one of their positions; points in no window are like others.
+def _deal(blocks: np.ndarray, places: Places, source: Places) -> np.ndarray:
+    """Return a point of its own for each tap of each window, while there are enough, -1 outside."""
+    starts, counts = np.cumsum([0, *places.counts[:-1]]), places.counts
+    used = [0] * len(counts)
+    dealt = np.full(blocks.shape, -1)
+    for window, taps in enumerate(blocks):
+        for tap, block in enumerate(taps):
+            if block >= 0:
+                own = block if len(source.sizes) == len(counts) else 0
+                dealt[window, tap] = starts[own] + used[own] % counts[own]
+                used[own] += 1
+    return dealt
 
-    Two points are of one window more often than two positions are, so that pairs of two windows stand for
-    all; each of a pair is read by several windows.
+
+@dataclass(frozen=True, eq=False)
+class _Back:
+    """How gradients of windows go back to the points that were dealt out to them.
+
+    Points of a block are alike, so that those in windows stand for those in none, whose gradient is put 0.
+
+    Args:
+        windows: The window of each point, (points,).
+        taps: Its tap there.
+        factors: What its gradient is multiplied by: a position lies in several windows, 0 for points in none.
+        pairs: What two points' second moment is multiplied by: positions are in two windows, points of one
+            window are in one more often.
     """
-    owner = np.arange(points) // window % part.inner.shape[1]
-    dealt = part.slope[..., None] * factors
-    flat = dealt.reshape(*dealt.shape[:2], -1)
-    if flat.shape[2] > 1:
-        flat = flat[..., np.arange(points) % flat.shape[2]]
-    inner = part.inner[:, owner][:, :, :, owner]
-    apart = owner[:, None] != owner[None, :]
-    pairs = points * (points - 1) / max(int(np.sum(apart)), 1)
-    scale = np.where(apart, often * pairs, np.eye(points))
-    return Part(flat, inner * scale[None, :, None, :])
+
+    windows: np.ndarray
+    taps: np.ndarray
+    factors: Array
+    pairs: Array
+
+    @classmethod
+    def of(cls, dealt: np.ndarray, places: Places, x: Signal) -> _Back:
+        windows, taps, given = _homes(dealt, len(x.places))
+        owner, counts = x.places.owner, np.asarray(x.places.counts, float)
+        member = np.eye(len(counts))[owner] * given[:, None]
+        # A window stands for as many others as its block has; so does what it gives its positions.
+        share = places.share[windows] * given
+        weight = share * (counts / np.maximum(member.T @ share, 1e-300))[owner]
+        often = _often(dealt, places, x.places)[owner]
+        used = member.sum(axis=0)
+        apart = windows[:, None] != windows[None, :]
+        pairs = np.outer(used, used) - np.diag(used)
+        met = member.T @ apart @ member
+        scale = np.divide(pairs, met, out=np.zeros_like(met), where=met > 0)[np.ix_(owner, owner)]
+        factor = np.where(apart, np.sqrt(np.outer(often * weight, often * weight)) * scale, 0.0)
+        np.fill_diagonal(factor, 1.0)
+        return cls(windows, taps, np.sqrt(often * weight), factor)
+
+    def part(self, part: Part, taken: Array) -> Part:
+        slope = (part.slope[..., None] * taken)[..., self.windows, self.taps] * self.factors
+        inner = part.inner[:, self.windows][:, :, :, self.windows] * self.pairs[None, :, None, :]
+        return Part(slope, inner)
 
 
-def _by_moments(x: Signal, places: Places, window: int, context: Context) -> Result:
-    mean = x.mean
-    within, across = split(x.covariance - mean**2)
-    inner = [_averaged(matrix, window, len(places)) for matrix in (within, across)]
-    values = context.population(joined(*inner)) + mean
-    chain = Chain(values, x.chance, lambda z: z)
-    y = Signal(values, places, x.width, x.examples, x.chance, chain=chain, normal=True)
-    often = window * places.total / x.places.total
+def _often(dealt: np.ndarray, places: Places, source: Places) -> Array:
+    """Return how many windows a position of each block of inputs lies in, (blocks,)."""
+    weights = np.broadcast_to(places.share[:, None], dealt.shape)
+    inside = dealt >= 0
+    read = np.bincount(source.owner[dealt[inside]], weights[inside], minlength=len(source.sizes))
+    return read / np.asarray(source.sizes)
+
+
+def _homes(dealt: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the window and the tap of each point, and whether it has any."""
+    windows, taps, given = np.zeros(points, int), np.zeros(points, int), np.zeros(points, bool)
+    for window, row in enumerate(dealt):
+        for tap, point in enumerate(row):
+            if point >= 0 and not given[point]:
+                windows[point], taps[point], given[point] = window, tap, True
+    return windows, taps, given
+
+
+# The mean of each window
+
+
+def _average(node: Node, x: Signal, geometry: _Geometry, context: Context) -> Result:
+    """Return means by their moments, as normal numbers."""
+    window = len(geometry.reads)
+    inside = (
+        geometry.reads.sum(axis=(0, 2))
+        if not node.get("count_pad", True)
+        else np.full(len(geometry.places.sizes), window)
+    )
+    reads = geometry.reads / np.maximum(inside, 1e-12)[None, :, None]
+    mean = np.mean(np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places))), axis=(0, 1))
+    level = float(mean @ x.places.share / x.places.total)
+    whole = float(np.mean(reads.sum(axis=(0, 2))))
+    found = _means(x.covariance - level**2, x.places, geometry, reads)
+    places = geometry.places
+    values = context.population(found) + level * whole
+    y = Signal(
+        values, places, x.width, x.examples, x.chance, Chain(values, x.chance, lambda z: z), normal=True
+    )
+    back_reads = returned(reads, places, geometry.source)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        same, apart = split(cotangent.covariance(places))
-        back = [_dealt(matrix, often, window, len(x.places)) for matrix in (same, apart)]
-        return [Cotangent.normal(joined(*back), cotangent.chance, cotangent.drift)]
+        inner = cotangent.covariance(places)
+        turned = replace(geometry, places=geometry.source, source=places)
+        wanted = _means(inner, places, turned, back_reads)
+        if len(geometry.source.sizes) != len(x.places.sizes):
+            return [None]
+        return [Cotangent.normal(wanted, cotangent.chance, cotangent.drift)]
 
     return Result(y, pullback)
 
 
-def _averaged(matrix: Array, window: int, points: int) -> Array:
-    one, two = float(matrix[0, 0]), float(matrix[0, -1])
-    found = np.full((points, points), two)
-    np.fill_diagonal(found, (one + (window - 1) * two) / window)
-    return found
-
-
-def _dealt(matrix: Array, often: float, window: int, points: int) -> Array:
-    one, two = float(matrix[0, 0]), float(matrix[0, -1])
-    two = two if len(matrix) > 1 else one
-    found = np.full((points, points), two * (often / window) ** 2)
-    np.fill_diagonal(found, (often * one + often * max(often - 1, 0) * two) / window**2)
-    return found
+def _means(found: Covariance, places: Places, geometry: _Geometry, reads: Array) -> Covariance:
+    """Return second moments of sums over taps of one weight: pairs of taps add up."""
+    total = reads.sum(axis=0)
+    result = []
+    for matrix in split(found):
+        same, apart = to_blocks(matrix, places)
+        if len(same) != total.shape[1]:
+            same, apart = np.array([same.mean()]), np.array([[apart.mean()]])
+        cross = total @ apart @ total.T
+        own = np.einsum("tab,b->a", reads**2, same - np.diag(apart), optimize=True)
+        result.append(from_blocks(np.diag(cross) + own, cross, geometry.places))
+    return joined(*result)
