@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -215,6 +216,42 @@ class SignalGraph:
             for name in node.inputs:
                 found[name].append(node.name)
         return {name: tuple(readers) for name, readers in found.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data for JSON (see docs/json.md)."""
+        from fanin.graph.records import record
+
+        return record(self)
+
+    def to_json(self) -> str:
+        """Return it as JSON, which `from_json` reads back."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> SignalGraph:
+        """Return the graph that `to_json` wrote.
+
+        Raises:
+            FaninError: It is no JSON, or no signal graph of this version.
+        """
+        from fanin.graph.records import read
+
+        return read(text)
+
+    def to_dot(self, *, weights: bool = False) -> str:
+        """Return it in the language of Graphviz: `dot -Tsvg` draws it, with a frame around each module.
+
+        Args:
+            weights: Whether parameters and constants are drawn too.
+        """
+        from fanin.graph.dot import dot
+
+        return dot(self, weights=weights)
+
+    def __str__(self) -> str:
+        from fanin.graph.tree import text
+
+        return text(self)
 
 
 def _check(node: Node, before: set[str]) -> None:
