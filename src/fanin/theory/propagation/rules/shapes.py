@@ -37,7 +37,11 @@ def same_values(node: Node, inputs: list[Value], context: Context) -> Result:
         places = _places(x, node, context)
         if places is None:
             return Result(Unknown(f"{node.name}: it repeats or mixes positions"))
-        x = replace(x, places=places, width=context.size(node.name, "channel"))
+        width = context.size(node.name, "channel")
+        # Copies have independent gradients, as heads that share a key have: they add up.
+        copies = math.sqrt(max(width / max(x.width, 1), 1.0)) if node.op == "broadcast" else 1.0
+        y = replace(x, places=places, width=width)
+        return Result(y, lambda cotangent: [cotangent.times(copies)])
     return Result(x, lambda cotangent: [cotangent])
 
 
