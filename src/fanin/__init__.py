@@ -14,11 +14,14 @@ if TYPE_CHECKING:
         gain,
         initialize,
         mean_field,
+        measure,
         optimizer_groups,
         phase_diagram,
         plan,
+        propagate,
     )
     from fanin.errors import FaninError
+    from fanin.frameworks.inputs import Inputs
     from fanin.graph import roles as role
     from fanin.graph.fans import fans
     from fanin.schemes import distributions
@@ -26,13 +29,16 @@ if TYPE_CHECKING:
     from fanin.schemes.plan import InitPlan
     from fanin.schemes.policy import Policy
     from fanin.schemes.registry import scheme
+    from fanin.theory.profile import SignalProfile
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "FaninError": "fanin.errors",
     "InitPlan": "fanin.schemes.plan",
+    "Inputs": "fanin.frameworks.inputs",
     "Policy": "fanin.schemes.policy",
+    "SignalProfile": "fanin.theory.profile",
     "apply": "fanin.api",
     "compare": "fanin.api",
     "critical_line": "fanin.api",
@@ -41,9 +47,11 @@ _HOMES = {
     "initialize": "fanin.api",
     "keep": "fanin.schemes.decision",
     "mean_field": "fanin.api",
+    "measure": "fanin.api",
     "optimizer_groups": "fanin.api",
     "phase_diagram": "fanin.api",
     "plan": "fanin.api",
+    "propagate": "fanin.api",
     "scheme": "fanin.schemes.registry",
 }
 _MODULES = {
@@ -55,7 +63,9 @@ _MODULES = {
 __all__ = [
     "FaninError",
     "InitPlan",
+    "Inputs",
     "Policy",
+    "SignalProfile",
     "__version__",
     "apply",
     "compare",
@@ -66,9 +76,11 @@ __all__ = [
     "initialize",
     "keep",
     "mean_field",
+    "measure",
     "optimizer_groups",
     "phase_diagram",
     "plan",
+    "propagate",
     "role",
     "scheme",
     "schemes",

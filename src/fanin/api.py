@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fanin.errors import FaninError, users_code
+
 if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
+    from fanin.frameworks.signals import Subject
     from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
     from fanin.theory.activation import Activation
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from fanin.theory.gain import Gain
     from fanin.theory.meanfield import MeanField
     from fanin.theory.phase import PhaseDiagram
+    from fanin.theory.profile import SignalProfile
 
 SEED_SCHEMES = ("zeros", "random_normal", "glorot_normal", "he_normal")
 
@@ -290,7 +295,6 @@ def plan(
         >>> round(fanin.plan(model, "he_normal")["0.weight"].sd ** 2, 6)  # 2 / fan_in
         0.1
     """
-    from fanin.errors import FaninError
     from fanin.experiments.models import as_model
     from fanin.frameworks.find import framework_of, front_end
     from fanin.schemes.overrides import with_roles
@@ -332,7 +336,6 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
         >>> float(fanin.apply(fanin.plan(model, "zeros"), model).weight.detach().abs().max())
         0.0
     """
-    from fanin.errors import FaninError
     from fanin.frameworks.find import front_end
     from fanin.schemes.plan import InitPlan
 
@@ -411,7 +414,6 @@ def optimizer_groups(plan: InitPlan, model: Any, lr: float) -> list[dict[str, An
     References:
         Yang et al. (2022), arXiv:2203.03466, table 3.
     """
-    from fanin.errors import FaninError
     from fanin.frameworks.find import framework_of
 
     if framework_of(model) != "torch":
@@ -422,3 +424,160 @@ def optimizer_groups(plan: InitPlan, model: Any, lr: float) -> list[dict[str, An
     from fanin.frameworks.torch.groups import optimizer_groups
 
     return optimizer_groups(plan, model, lr)
+
+
+def propagate(
+    model: Any,
+    scheme: Any = None,
+    *,
+    inputs: Any,
+    loss: str | None = None,
+    train: bool = False,
+    seed: int = 0,
+    roles: Roles | None = None,
+    **options: Any,
+) -> SignalProfile:
+    r"""Return what signals and gradients will do in a model, layer by layer, without running it.
+
+    The model is read as a graph of operations, and its first weights as distributions. A layer with weights
+    makes a normal population of covariance fan_in Var(w) E[x x'] of its inputs x, an activation is applied to
+    it, and so on; gradients go the other way. Each number comes with what finite width and chance do to it.
+
+    Args:
+        model: As for `plan`, on the meta device too; also a function f(params, *inputs) of JAX with
+            `params=...`, or a function of no arguments that makes a model.
+        scheme: What its parameters are drawn from, anything that `plan` takes, or a plan; by default what
+            they hold, or where they hold nothing, what the model's own initializers draw.
+        inputs: What it is given: a shape such as (8, 3, 224, 224), "8x3x224x224", "8x128:tokens", an array,
+            an `Inputs`; a tuple or a mapping of these for several.
+        loss: What gradients are of: "cross_entropy", "binary_cross_entropy" or "mse" of random targets, its
+            mean over all examples; by default of a sum with standard normal weights of the outputs.
+        train: Whether as in training (dropout, statistics of the batch).
+        seed: Of the populations.
+        roles: As for `plan`.
+        **options: For JAX: `params` (of a function or a Linen module), `start` (what makes them from a key),
+            and for Equinox `vmap` and `state`; see `fanin.frameworks.jax.graph.signal_graph`.
+
+    Returns:
+        For every layer the second moment, the mean and the correlation of two examples, forward and backward,
+        and for every parameter its gradient; print it, `plot()` it, `compare` it with what `measure` finds.
+
+    Raises:
+        FaninError: There is no input or it does not fit, or the model cannot be read. What single operations
+            do that nobody knows is no error: what depends on them is unknown, and the profile says why.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(64, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
+        >>> profile = fanin.propagate(model, "he_normal", inputs=(32, 64))
+        >>> round(profile["0"].forward.q.value, 2), round(profile["1"].backward.q.value, 3)
+        (2.0, 0.078)
+
+    References:
+        Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232; Yang (2020),
+        arXiv:2009.10685.
+    """
+    from fanin.frameworks.signals import predicted
+
+    return predicted(_subject(model, scheme, inputs, train, roles, options), loss=loss, seed=seed)
+
+
+def measure(
+    model: Any,
+    *,
+    inputs: Any,
+    loss: str | None = None,
+    seeds: int | Sequence[int] = 1,
+    scheme: Any = None,
+    train: bool = False,
+    batches: int = 1,
+    roles: Roles | None = None,
+    progress: bool | Callable[[int, int], None] = True,
+    **options: Any,
+) -> SignalProfile:
+    """Return what signals and gradients do in a model, from forward and backward passes.
+
+    Args:
+        model: As for `propagate`; it is left as it was, with its modes, buffers, gradients and random states.
+        inputs: As for `propagate`; what is only described is drawn, data are used as they are.
+        loss: As for `propagate`.
+        seeds: How many networks, or of which seeds. Each is initialized anew, by the scheme or by the
+            function that makes the model; without these the one network is the model as it is.
+        scheme: As for `propagate`.
+        train: As for `propagate`.
+        batches: Over how many batches a network's numbers are averaged.
+        roles: As for `plan`.
+        progress: Whether to show a bar on a terminal; or what to call with (networks done, networks in all).
+        **options: As for `propagate`.
+
+    Returns:
+        A profile with the names of that of `propagate`: the mean over networks, its standard error, and as
+        `chance` the standard deviation from one network to the next.
+
+    Raises:
+        FaninError: The model does not take the inputs, or nothing says how to initialize it again.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(64, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
+        >>> profile = fanin.measure(model, inputs=(32, 64), scheme="he_normal", seeds=5)
+        >>> 1.8 < profile["0"].forward.q.value < 2.2
+        True
+    """
+    from fanin.frameworks.signals import measure as measured
+    from fanin.report.progress import run_progress
+
+    wanted = tuple(seeds) if isinstance(seeds, Sequence) else tuple(range(_positive("seeds", seeds)))
+    if not wanted:
+        raise FaninError("There are no seeds.", expected="a positive number, or a list of seeds")
+    subject = _subject(model, scheme, inputs, train, roles, options)
+    with run_progress(progress) as report:
+        count = _positive("batches", batches)
+        return measured(subject, loss=loss, seeds=wanted, batches=count, progress=report)
+
+
+def _subject(
+    model: Any, scheme: Any, inputs: Any, train: bool, roles: Roles | None, options: dict[str, Any]
+) -> Subject:
+    """Return a model with its inputs, and with the plan of a scheme."""
+    from fanin.frameworks.given import as_given
+    from fanin.frameworks.signals import Subject
+
+    given = as_given(inputs)
+    model, make = _made(model, options)
+    subject = Subject(model, given, train, options=options, make=make)
+    return replace(subject, plan=None if scheme is None else _plan_of(subject, scheme, roles))
+
+
+def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any] | None]:
+    """Return a model, and the function that makes it anew if one was given in its place."""
+    from fanin.experiments.builders import required
+    from fanin.experiments.models import as_model
+    from fanin.frameworks.find import is_model
+
+    if isinstance(model, str):
+        return as_model(model), lambda: as_model(model)
+    plain = options.get("params") is None and options.get("start") is None
+    if plain and callable(model) and not is_model(model) and not required(model):
+        with users_code(f"{getattr(model, '__name__', 'The function')} fails"):
+            return model(), model
+    return model, None
+
+
+def _plan_of(subject: Subject, scheme: Any, roles: Roles | None) -> InitPlan:
+    from fanin.frameworks.find import framework_of, is_model
+    from fanin.schemes.plan import InitPlan
+
+    if isinstance(scheme, InitPlan):
+        return scheme
+    model = subject.model
+    if not is_model(model):
+        return plan(subject.options.get("params"), scheme, roles=roles)
+    inputs = subject.framework.described(subject.given) if framework_of(model) == "linen" else None
+    return plan(model, scheme, inputs=None if inputs is None else list(inputs), roles=roles)
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise FaninError(f"{name} is {value!r}.", expected="a positive whole number")
+    return int(value)

@@ -13,12 +13,14 @@ from fanin.errors import FaninError
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.inputs import Inputs
+from fanin.frameworks.jax.apply import apply_plan
 from fanin.frameworks.jax.graph.convert import converted
 from fanin.frameworks.jax.graph.signal import call_of
 from fanin.frameworks.jax.graph.trace import Call
 from fanin.frameworks.jax.measure import Reader
 from fanin.frameworks.readings import Reading
 from fanin.graph.signal import SignalGraph
+from fanin.schemes.plan import InitPlan
 
 
 def channel_axis(dimensions: int) -> int:
@@ -49,6 +51,30 @@ def signal_graph(
 def types_of(model: Any) -> dict[str, str]:
     """Return nothing: modules are only known while they are called."""
     return {}
+
+
+def starts(model: Any, **options: Any) -> bool:
+    """Return whether a model says how to make it anew: a Linen module does, and whatever has a `start`."""
+    if options.get("start") is not None:
+        return True
+    return is_model(model) and framework_of(model) == "linen" and options.get("params") is None
+
+
+def drawn(plan: InitPlan, model: Any, seed: int, given: Given, **options: Any) -> Any:
+    """Return a network with the values of a plan.
+
+    Args:
+        plan: What to draw.
+        model: The model, or a function.
+        seed: Of the values.
+        given: Its inputs, which a Linen module needs.
+        **options: As for `signal_graph`.
+    """
+    if options.get("params") is not None and takes_parameters(model):
+        return apply_plan(plan, options["params"], seed)
+    if takes_parameters(model) and is_model(model):
+        return apply_plan(plan, model, seed, list(described(given)))
+    return apply_plan(plan, model, seed)
 
 
 def kept(model: Any) -> contextlib.AbstractContextManager[None]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from fanin.errors import FaninError
 from fanin.frameworks.keras.build import canonical_paths, unnumbered
 from fanin.graph.signal import SignalGraph
+
+if TYPE_CHECKING:
+    from fanin.frameworks.jax.graph.trace import Call
 
 
 def signal_graph(
@@ -22,8 +25,8 @@ def signal_graph(
 
     Args:
         model: A built model.
-        inputs: What it is called with: an array or a description of one (shape and dtype), a list of several
-            for a functional model of several inputs, or a tuple of arguments.
+        inputs: What it is called with: an array or a description of one (shape and dtype), a list of
+            several for a functional model of several inputs, or a tuple of arguments.
         train: Whether as in training.
         laws: Laws of weights by name, in place of those of their values.
 
@@ -31,7 +34,8 @@ def signal_graph(
         The graph, its weights under the names of `fanin.plan`.
 
     Raises:
-        FaninError: The model is not built, there is no input, it cannot be traced, or Keras runs on TensorFlow.
+        FaninError: The model is not built or cannot be traced, there is no input, or Keras runs on
+            TensorFlow.
 
     Example:
         >>> import numpy as np
@@ -40,60 +44,79 @@ def signal_graph(
         >>> [node.op for node in graph if node.op != "parameter"]
         ['input', 'linear', 'reshape', 'elementwise', 'elementwise']
     """
+    if backend_of(model) == "torch":
+        return _on_torch(model, inputs, train, laws)
+    from fanin.frameworks.jax.graph.convert import converted
+
+    return converted(call_on_jax(model, inputs, train), laws)
+
+
+def backend_of(model: keras.Model) -> str:
+    """Return what a built model computes with, "jax" or "torch".
+
+    Raises:
+        FaninError: The model is not built, or Keras runs on TensorFlow.
+    """
     backend = keras.backend.backend()
     if not model.built or not all(layer.built for layer in model._flatten_layers()):
         raise FaninError(
             f"{model.name} is not built: its variables have no shapes yet.",
             fix="model.build((None, 20)), with the shape of a batch of inputs, or call it on one",
         )
-    if backend == "jax":
-        return _on_jax(model, inputs, train, laws)
-    if backend == "torch":
-        return _on_torch(model, inputs, train, laws)
-    raise FaninError(
-        f"Keras runs on {backend}, whose programs fanin does not read.",
-        expected="Keras on jax or torch",
-        fix="KERAS_BACKEND=jax, and make the model there",
-    )
+    if backend not in ("jax", "torch"):
+        raise FaninError(
+            f"Keras runs on {backend}, whose programs fanin does not read.",
+            expected="Keras on jax or torch",
+            fix="KERAS_BACKEND=jax, and make the model there",
+        )
+    return backend
 
 
-def _on_jax(model: keras.Model, inputs: Any, train: bool, laws: Mapping[str, Any] | None) -> SignalGraph:
-    from fanin.frameworks.jax.graph.convert import converted
+def variables_of(model: keras.Model) -> list[Any]:
+    """Return a model's variables as its stateless call takes them: those that are trained first."""
+    return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+def call_on_jax(model: keras.Model, inputs: Any, train: bool) -> Call:
+    """Return how a model on JAX is called.
+
+    Args:
+        model: A built model.
+        inputs: As for `signal_graph`.
+        train: Whether as in training.
+    """
     from fanin.frameworks.jax.graph.tags import calls_marked
     from fanin.frameworks.jax.graph.trace import Call, Leaf, arguments, separated
 
-    given = arguments(_as_called(model, inputs), model.name)
+    given = arguments(as_called(model, inputs), model.name)
     arrays, names, together = separated(given, {}, type(model).call, 1)
     paths = dict(zip(map(id, model.variables), canonical_paths(model), strict=True))
-    variables = [*model.trainable_variables, *model.non_trainable_variables]
     places = places_of(model)
     count = len(model.trainable_variables)
 
     def run(values: list[Any], given: Any) -> Any:
         positional, _ = together(given)
         with calls_marked(places, {keras.layers.Layer}):
-            outputs, _ = model.stateless_call(
-                values[:count], values[count:], *positional, **_mode(model, train)
-            )
-        return outputs
+            state = values[:count], values[count:]
+            return model.stateless_call(*state, *positional, **mode_of(model, train))[0]
 
-    leaves = [Leaf(paths[id(v)], v.value, v.trainable) for v in variables]
-    kind = type(model).__name__
-    return converted(Call(run, leaves, arrays, _names(model, names), model.name, kind), laws)
+    leaves = [Leaf(paths[id(v)], v.value, v.trainable) for v in variables_of(model)]
+    return Call(run, leaves, arrays, _names(model, names), model.name, type(model).__name__)
 
 
 def _on_torch(model: keras.Model, inputs: Any, train: bool, laws: Mapping[str, Any] | None) -> SignalGraph:
     from fanin.frameworks.torch.graph import signal_graph as of_module
 
-    given = _as_called(model, inputs)
+    given = as_called(model, inputs)
     return of_module(model, given if isinstance(given, tuple) else (given,), train=train, laws=laws)
 
 
-def _mode(model: keras.Model, train: bool) -> dict[str, bool]:
+def mode_of(model: keras.Model, train: bool) -> dict[str, bool]:
+    """Return the argument of a model's call that says whether it is trained."""
     return {"training": train} if getattr(model, "_call_has_training_arg", True) else {}
 
 
-def _as_called(model: keras.Model, inputs: Any) -> Any:
+def as_called(model: keras.Model, inputs: Any) -> Any:
     """Return the arguments of a call: of a functional model of several inputs, one list of them."""
     several = isinstance(inputs, list | tuple) and len(inputs) > 1
     own = getattr(model, "_inputs", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,14 +16,16 @@ from fanin.frameworks.cotangents import cotangent
 from fanin.frameworks.given import Given
 from fanin.frameworks.inputs import Inputs
 from fanin.frameworks.readings import Reading, averaged
-from fanin.frameworks.sampling import drawn
+from fanin.frameworks.sampling import drawn as drawn_inputs
 from fanin.frameworks.torch import graph
+from fanin.frameworks.torch.apply import apply_plan
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode, tensors_of, without_cache
 from fanin.frameworks.torch.graph.failures import failure
 from fanin.frameworks.torch.inventory import uncompiled
 from fanin.frameworks.torch.watching import Watch
 from fanin.graph.signal import SignalGraph
+from fanin.schemes.plan import InitPlan
 
 
 def channel_axis(dimensions: int) -> int:
@@ -49,6 +52,23 @@ def signal_graph(
 def types_of(model: nn.Module) -> dict[str, str]:
     """Return the type of every module in a model, by its path."""
     return {path: type(module).__name__ for path, module in uncompiled(model).named_modules()}
+
+
+def starts(model: nn.Module) -> bool:
+    """Return whether a module says how to make it anew: it does not."""
+    return False
+
+
+def drawn(plan: InitPlan, model: nn.Module, seed: int, given: Given) -> nn.Module:
+    """Return a module with the values of a plan: the same one, or where it holds no values a real copy.
+
+    Args:
+        plan: What to draw.
+        model: The module.
+        seed: Of the values.
+        given: Its inputs.
+    """
+    return apply_plan(plan, copy.deepcopy(model) if on_meta(iter(model.parameters())) else model, seed)
 
 
 @contextlib.contextmanager
@@ -95,11 +115,6 @@ def reader(
         batches: How many batches to take the mean over.
         vocabulary: How many tokens there are where an input does not say.
     """
-    if on_meta(iter(model.parameters())):
-        raise FaninError(
-            f"{type(model).__name__} is on the meta device, where nothing can be measured.",
-            fix="give a scheme, which makes it real, or the model itself on a device",
-        )
 
     def read(network: nn.Module, seed: int) -> Reading:
         return averaged([_read(network, given, loss, train, vocabulary, (seed, n)) for n in range(batches)])
@@ -110,6 +125,11 @@ def reader(
 def _read(
     model: nn.Module, given: Given, loss: str | None, train: bool, vocabulary: int, seed: tuple[int, int]
 ) -> Reading:
+    if on_meta(iter(model.parameters())):
+        raise FaninError(
+            f"{type(model).__name__} is on the meta device, where nothing can be measured.",
+            fix="give a scheme, which makes it real, or the model itself on a device",
+        )
     random, model = np.random.default_rng(seed), uncompiled(model)
     positional = [_drawn(one, model, random, vocabulary) for one in given.positional]
     named = {name: _drawn(one, model, random, vocabulary) for name, one in given.named.items()}
@@ -142,7 +162,7 @@ def _start(loss: str | None, output: torch.Tensor, random: np.random.Generator) 
 
 
 def _drawn(inputs: Inputs, model: nn.Module, random: np.random.Generator, vocabulary: int) -> torch.Tensor:
-    values = drawn(inputs, random, channel=channel_axis(len(inputs.shape)), vocabulary=vocabulary)
+    values = drawn_inputs(inputs, random, channel=channel_axis(len(inputs.shape)), vocabulary=vocabulary)
     made = torch.as_tensor(np.array(values), device=_like(model).device)
     made = made.to(_dtype(inputs, model))
     return made.requires_grad_(made.is_floating_point())

@@ -1,0 +1,227 @@
+"""Signals of a model of any framework, predicted and measured: one set of functions for each."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fanin.errors import FaninError
+from fanin.frameworks.cotangents import check_loss, in_words
+from fanin.frameworks.find import framework_of, is_model
+from fanin.frameworks.given import Given
+from fanin.frameworks.inputs import Inputs
+from fanin.frameworks.readings import measured
+from fanin.graph.signal import Node, SignalGraph
+from fanin.schemes.laws import laws_of
+from fanin.schemes.plan import InitPlan
+from fanin.theory.profile import SignalProfile
+from fanin.theory.propagation.predict import predict
+from fanin.theory.recognition import recognize
+
+_HOMES = {"torch": "torch", "keras": "keras"}
+
+Start = Callable[[int], Any]
+"""From a seed to a network."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with its inputs.
+
+    Args:
+        model: A model, or a function of JAX.
+        given: Its inputs.
+        train: Whether as in training.
+        plan: What its parameters are drawn from; None for what they hold or declare.
+        options: What its framework needs besides, such as `params`.
+        make: Makes it anew, if anything does.
+    """
+
+    model: Any
+    given: Given
+    train: bool = False
+    plan: InitPlan | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    make: Callable[[], Any] | None = None
+
+    @property
+    def framework(self) -> Any:
+        """The module of the functions of its framework."""
+        name = framework_of(self.model) if is_model(self.model) else "jax"
+        return importlib.import_module(f"fanin.frameworks.{_HOMES.get(name, 'jax')}.signals")
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return getattr(self.model, "__name__", type(self.model).__name__)
+
+    def graph(self) -> SignalGraph:
+        """Return what it computes."""
+        laws = None if self.plan is None else laws_of(self.plan)
+        found = self.framework.signal_graph(
+            self.model, self.given, train=self.train, laws=laws, **self.options
+        )
+        return recognize(found)
+
+
+def predicted(subject: Subject, *, loss: str | None = None, seed: int = 0) -> SignalProfile:
+    """Return what signals will do, from the graph alone.
+
+    Args:
+        subject: The model.
+        loss: What the gradients are of.
+        seed: Of the populations that stand for channels.
+    """
+    check_loss(loss)
+    graph = subject.graph()
+    laws = {
+        node.name: given.law(subject.framework.channel_axis(len(given.shape)))
+        for node, given in _paired(graph, subject.given)
+    }
+    found = predict(graph, laws, loss=loss, inputs=str(subject.given), seed=seed)
+    return _typed(found, subject, graph)
+
+
+def measure(
+    subject: Subject,
+    *,
+    loss: str | None = None,
+    seeds: Sequence[int] = (0,),
+    batches: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> SignalProfile:
+    """Return what signals do, from forward and backward passes of networks.
+
+    Args:
+        subject: The model; it is left as it was.
+        loss: What the gradients are of.
+        seeds: One network for each; of one seed without a plan, the model as it is.
+        batches: Batches a network.
+        progress: Called with (networks done, networks in all).
+    """
+    check_loss(loss)
+    framework, networks = subject.framework, []
+    progress(0, len(seeds))
+    with framework.kept(subject.model), _randomness(framework, None):
+        start = _start(subject, seeds)
+        read = framework.reader(
+            subject.model,
+            subject.given,
+            loss=loss,
+            train=subject.train,
+            batches=batches,
+            vocabulary=_vocabulary(subject),
+            **subject.options,
+        )
+        for done, seed in enumerate(seeds, 1):
+            networks.append(read(start(seed), seed))
+            progress(done, len(seeds))
+    return measured(
+        networks,
+        model=subject.name,
+        inputs=str(subject.given),
+        cotangent=in_words(loss),
+        notes=_notes(subject, seeds, batches),
+    )
+
+
+def _start(subject: Subject, seeds: Sequence[int]) -> Start:
+    """Return what makes the network of a seed."""
+    framework, model, plan, make = subject.framework, subject.model, subject.plan, subject.make
+    if plan is not None:
+        return lambda seed: framework.drawn(plan, model, seed, subject.given, **subject.options)
+    if make is not None:
+
+        def made(seed: int) -> Any:
+            with _randomness(framework, seed):
+                return make()
+
+        return made
+    if len(seeds) == 1 or framework.starts(model, **subject.options):
+        return lambda seed: model
+    raise FaninError(
+        f"Nothing says how to initialize {subject.name} again, for {len(seeds)} seeds.",
+        expected="one seed, which measures the model as it is",
+        fix="scheme=..., or a function that makes the model in the model's place",
+    )
+
+
+@contextlib.contextmanager
+def _randomness(framework: Any, seed: int | None) -> Iterator[None]:
+    """Put all random states back when the block ends.
+
+    Args:
+        framework: What has one beside Python and NumPy.
+        seed: What they begin with inside; None for what they are.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        with framework.seeded(seed):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _paired(graph: SignalGraph, given: Given) -> Iterator[tuple[Node, Inputs]]:
+    """Yield the inputs of a graph with what is given for them: by name, else in their order."""
+    nodes, several = [node for node in graph if node.op == "input"], list(given)
+    if given.named and {node.name for node in nodes} >= set(given.named):
+        yield from ((graph[name], one) for name, one in given.named.items())
+        return
+    if len(nodes) != len(several):
+        names = ", ".join(node.name for node in nodes)
+        raise FaninError(
+            f"The model reads {names}, and {len(several)} inputs are given.", expected="one for each"
+        )
+    yield from zip(nodes, several, strict=True)
+
+
+def _typed(profile: SignalProfile, subject: Subject, graph: SignalGraph) -> SignalProfile:
+    """Return a profile whose layers have the types of modules, and not those of what they end in."""
+    types = subject.framework.types_of(subject.model)
+    layers = []
+    for layer in profile.layers:
+        path = layer.name.partition("#")[0]
+        ended = graph[graph.layers[layer.name]].source if layer.name in graph.layers else None
+        own = layer.type if ended is None or ended.layer in (path, layer.name) else ""
+        layers.append(replace(layer, type=types.get(path, own)))
+    return replace(profile, layers=tuple(layers), model=subject.name)
+
+
+def _vocabulary(subject: Subject) -> int:
+    """Return how many rows the table has that tokens look up, 0 where no input needs it.
+
+    Raises:
+        FaninError: Nothing tells.
+    """
+    if all(one.vocabulary or one.data is not None or not one.tokens for one in subject.given):
+        return 0
+    with contextlib.suppress(FaninError):
+        graph = subject.graph()
+        rows = [graph[node.inputs[1]].shape[0] for node in graph if _looks_up(node, graph)]
+        if rows:
+            return min(rows)
+    raise FaninError(
+        f"Nothing tells how many tokens {subject.name} knows.",
+        fix='give their number: "8x128:tokens(50257)", or fanin.Inputs(..., vocabulary=50257)',
+    )
+
+
+def _looks_up(node: Node, graph: SignalGraph) -> bool:
+    return node.op == "embedding" and graph[node.inputs[0]].op == "input"
+
+
+def _notes(subject: Subject, seeds: Sequence[int], batches: int) -> tuple[str, ...]:
+    of = f" of {subject.plan.scheme}" if subject.plan is not None else ""
+    networks = f"{len(seeds)} networks{of}" if len(seeds) > 1 else f"one network{of}"
+    return (f"{networks}, {batches} {'batch' if batches == 1 else 'batches'} each",)
