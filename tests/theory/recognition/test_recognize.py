@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreter import interpret
 
 from fanin.frameworks.jax.graph import signal_graph
 from fanin.graph.signal import Node, SignalGraph
@@ -16,6 +15,7 @@ from fanin.theory.catalogue import CATALOGUE
 from fanin.theory.recognition import recognize
 from fanin.theory.recognition.activations import _PLAIN, named_by_values
 from fanin.theory.recognition.activations import _POINTS as POINTS
+from interpreter import interpret
 
 
 def values(*shape):
@@ -27,7 +27,9 @@ def both(function, *inputs, params=()):
     graph = signal_graph(function, inputs, params=params)
     weights = {str(place): value for place, value in enumerate(params)}
     found = recognize(graph)
-    for one, other in zip(interpret(graph, weights, *inputs), interpret(found, weights, *inputs), strict=True):
+    for one, other in zip(
+        interpret(graph, weights, *inputs), interpret(found, weights, *inputs), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-5)
     return graph, found
 
@@ -57,7 +59,9 @@ def test_attention_in_any_order_of_axes(order, masked, scaled_first, key_heads, 
             scores = jnp.where(jnp.tri(3, dtype=bool), scores, -jnp.inf)
         return jnp.einsum(f"bhts,{keys}->{letters}", jax.nn.softmax(scores), repeated[1])
 
-    _, found = both(attend, values(*shape), values(*key_shape), values(*key_shape) * 2, params=(values(1, 4, 3, 3),))
+    _, found = both(
+        attend, values(*shape), values(*key_shape), values(*key_shape) * 2, params=(values(1, 4, 3, 3),)
+    )
     (node,) = [node for node in found if node.op == "attention"]
     assert (node["heads"], node["key_heads"], node["causal"]) == (4, key_heads, causal)
     assert node["scale"] == pytest.approx(0.3 if scaled_first else 0.4)
@@ -109,12 +113,16 @@ def test_a_sum_over_another_axis_is_no_softmax():
     assert "softmax" not in ops(found)
 
 
+def mean(x, axes):
+    return x.mean(axes, keepdims=True)
+
+
 FORMS = {
-    "centred": lambda x, axes: (x - x.mean(axes, keepdims=True), ((x - x.mean(axes, keepdims=True)) ** 2).mean(axes, keepdims=True)),
-    "fast": lambda x, axes: (x - x.mean(axes, keepdims=True), (x * x).mean(axes, keepdims=True) - x.mean(axes, keepdims=True) ** 2),
-    "library": lambda x, axes: (x - jnp.mean(x, axes, keepdims=True), jnp.var(x, axes, keepdims=True)),
-    "squares": lambda x, axes: (x, jnp.mean(jnp.square(x), axes, keepdims=True)),
-}  # fmt: skip
+    "centred": lambda x, axes: (x - mean(x, axes), mean((x - mean(x, axes)) ** 2, axes)),
+    "fast": lambda x, axes: (x - mean(x, axes), mean(x * x, axes) - mean(x, axes) ** 2),
+    "library": lambda x, axes: (x - mean(x, axes), jnp.var(x, axes, keepdims=True)),
+    "squares": lambda x, axes: (x, mean(jnp.square(x), axes)),
+}
 ROOTS = {
     "rsqrt": lambda v: jax.lax.rsqrt(v + 0.01),
     "inverse": lambda v: 1 / jnp.sqrt(v + 0.01),
@@ -171,7 +179,12 @@ def test_group_norm_around_reshapes(channel):
     _, found = both(norm, values(*shape) + 1, params=(values(6), values(6)))
     assert [op for op in ops(found) if op != "reshape"] == ["norm"]
     (node,) = [node for node in found if node.op == "norm"]
-    assert (node["kind"], node["groups"], node["channel"], node["slots"]) == ("group", 3, channel, ("scale", "offset"))
+    assert (node["kind"], node["groups"], node["channel"], node["slots"]) == (
+        "group",
+        3,
+        channel,
+        ("scale", "offset"),
+    )
 
 
 def test_batch_norm_with_kept_statistics():
@@ -192,7 +205,9 @@ def test_every_activation_of_the_catalogue_is_told_by_its_values(name):
     assert found is not None
     again, arguments = found
     other = CATALOGUE[again].make(*(arguments or CATALOGUE[again].defaults.values()))[0]
-    np.testing.assert_allclose(other(POINTS), known.make(*known.defaults.values())[0](POINTS), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        other(POINTS), known.make(*known.defaults.values())[0](POINTS), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,9 +234,16 @@ def test_gates_of_two_values_are_no_activations():
 
 def test_biases_means_and_pools():
     def net(params, x):
-        x = jax.lax.conv_general_dilated(x, params[0], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + params[1]
+        x = (
+            jax.lax.conv_general_dilated(
+                x, params[0], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            + params[1]
+        )
         ones = jnp.ones_like(x)
-        total, count = (jax.lax.reduce_window(y, 0.0, jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "SAME") for y in (x, ones))
+        total, count = (
+            jax.lax.reduce_window(y, 0.0, jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "SAME") for y in (x, ones)
+        )
         return (total / count).mean((1, 2)) @ params[2] + params[3]
 
     params = (values(3, 3, 2, 4), values(4), values(4, 5), values(5))
@@ -232,7 +254,9 @@ def test_biases_means_and_pools():
 
 
 def test_names_of_ends_and_layers_stay():
-    graph = signal_graph(lambda params, x: jax.nn.silu(x @ params[0]) * 2, values(2, 3), params=(values(3, 4),))
+    graph = signal_graph(
+        lambda params, x: jax.nn.silu(x @ params[0]) * 2, values(2, 3), params=(values(3, 4),)
+    )
     found = recognize(graph)
     assert found.outputs == graph.outputs
     assert found.layers == graph.layers

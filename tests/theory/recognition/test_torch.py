@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from interpreter import interpret
 from torch import nn
 from torch.nn import functional as f
 
 from fanin.frameworks.torch.graph import signal_graph
 from fanin.theory.recognition import recognize
+from interpreter import interpret
 
 
 class CausalAttention(nn.Module):

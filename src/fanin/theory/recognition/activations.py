@@ -86,7 +86,7 @@ def _steps(draft: Draft, node: Node, root: str) -> list[Node] | None:
 
 
 def named_by_values(values: Array) -> tuple[str, tuple[float, ...]] | None:
-    """Return name and arguments of the activation that has these values at the points; None where none has."""
+    """Return name and arguments of the activation that has these values at the points, if one has."""
     for name, known in _known().items():
         if np.allclose(values, known, rtol=1e-5, atol=1e-6):
             return name, ()

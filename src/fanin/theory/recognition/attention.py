@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class _Scores:
 
 @dataclass(frozen=True)
 class _Axes:
-    """The letters of an attention: batch axes, key heads (or none), groups of queries, places and features."""
+    """The letters of an attention: batch, key heads (or none), groups of queries, places, features."""
 
     batch: str
     head: str
@@ -186,7 +186,10 @@ def _passing(draft: Draft, node: Node, blocked: Node) -> Node:
     passing = ~np.asarray(value, bool)
     size = passing.shape[-1] if passing.ndim else 0
     causal = passing.ndim > 1 and passing.shape[-2] == size > 1 and bool((passing == np.tri(size)).all())
-    attributes: dict[str, Any] = {"value": _nested(passing.tolist()), **({"mask": "causal"} if causal else {})}
+    attributes: dict[str, Any] = {
+        "value": _nested(passing.tolist()),
+        **({"mask": "causal"} if causal else {}),
+    }
     return draft.add(node, "constant", (), blocked.shape, "bool", **attributes)
 
 
@@ -306,13 +309,11 @@ def _once(
     shape = dict(zip(query.letters, draft[query.name].shape, strict=True))
     if not axes.head or any(shape[letter] != 1 for letter in axes.groups):
         return keys, values, heads
-    found = [unrepeated_heads(draft, node, o.name, o.letters.index(axes.head)) for o in (keys, values)]
-    if found[0] is None or found[1] is None:
+    once = unrepeated_heads(draft, node, keys.name, keys.letters.index(axes.head))
+    other = unrepeated_heads(draft, node, values.name, values.letters.index(axes.head))
+    if once is None or other is None or once[1] != other[1]:
         return keys, values, heads
-    (one, count), (other, same) = found
-    if count != same:
-        return keys, values, heads
-    return _Operand(one, keys.letters, keys.factor), _Operand(other, values.letters, values.factor), count
+    return replace(keys, name=once[0]), replace(values, name=other[0]), once[1]
 
 
 def _arranged(draft: Draft, node: Node, operand: _Operand, letters: str, shape: Sequence[int]) -> str:
@@ -330,7 +331,7 @@ def _arranged(draft: Draft, node: Node, operand: _Operand, letters: str, shape: 
 def _masks(
     draft: Draft, node: Node, scores: _Scores, axes: _Axes, sizes: dict[str, int]
 ) -> tuple[bool, str] | None:
-    """Return whether the attention is causal, and the name of what else masks it, or ""; None if that is unclear."""
+    """Return whether it is causal, and the name of what else masks it, or ""; None if that is unclear."""
     causal, rest = False, []
     waiting = list(scores.masks)
     while waiting:
@@ -360,7 +361,7 @@ def _masks(
 
 
 def _aligned(draft: Draft, node: Node, mask: _Operand, axes: _Axes) -> str | None:
-    """Return a mask with the axes of the attention's scores; None where it differs within groups of queries."""
+    """Return a mask with the axes of the scores; None where it differs within groups of queries."""
     value = draft[mask.name]
     sizes = dict(zip(mask.letters, spread(value.shape, len(mask.letters)), strict=True))
     if any(sizes[letter] != 1 for letter in (*axes.groups, *(axes.head if axes.groups else ""))):

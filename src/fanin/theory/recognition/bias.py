@@ -12,10 +12,10 @@ def bias(draft: Draft, node: Node) -> None:
         return
     for product, added in (node.inputs, reversed(node.inputs)):
         made = draft[product]
-        if made.op in ("linear", "convolution") and len(made.inputs) == 2 and made.shape == node.shape:
-            if (parameter := _bias(draft, made, added)) is not None:
-                draft.put(node, made.op, (*made.inputs, parameter), **made.attributes)
-                return
+        layer = made.op in ("linear", "convolution") and len(made.inputs) == 2 and made.shape == node.shape
+        if layer and (parameter := _bias(draft, made, added)) is not None:
+            draft.put(node, made.op, (*made.inputs, parameter), **made.attributes)
+            return
 
 
 def _bias(draft: Draft, product: Node, added: str) -> str | None:

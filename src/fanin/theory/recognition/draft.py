@@ -147,7 +147,7 @@ def fits(shape: Shape, like: Shape, axes: Sequence[int]) -> bool:
 
 
 def axes_of_vector(shape: Shape, like: Shape) -> Shape | None:
-    """Return the axes of a value that another one, which broadcasts against it, has; None where it does not."""
+    """Return the axes that a value has of another one that it broadcasts against; None if it does not."""
     if len(shape) > len(like):
         return None
     wide = spread(shape, len(like))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fanin.graph.signal import Node
-from fanin.theory.recognition.draft import Draft, axes_of_vector, bare, fits, function, spread
-from fanin.theory.recognition.statistics import Scale, divisor, scale, statistic, unrepeated
+from fanin.theory.recognition.draft import Draft, axes_of_vector, bare, fits, function
+from fanin.theory.recognition.statistics import Scale, Statistic, divisor, scale, statistic, unrepeated
 
 _DEEPEST = 4
 
@@ -53,44 +53,38 @@ def _made(draft: Draft, node: Node, subject: str, factor: str, by: Scale, others
     if by.statistic is None:
         return _of_given(draft, node, subject, by, others)
     found = by.statistic
-    x, axes = (subject, found.axes)
-    grouped = 0
-    if found.kind == "variance":
-        centre = draft[subject]
-        if not function(centre, "subtract") or len(centre.inputs) != 2:
-            return False
-        mean = statistic(draft, centre.inputs[1])
-        if mean is None or (mean.of, mean.axes, mean.kind) != (found.of, found.axes, "mean"):
-            return False
-        x = centre.inputs[0]
-    elif _scales_mean(draft, subject, found.of):
+    x, shift = _centred(draft, subject, found) if found.kind == "variance" else (subject, None)
+    grouped = _groups(draft, found.of, x, found.axes) if x and found.of != x and shift else 0
+    if not x or (found.of != x and not grouped):
         return False
-    if found.of != x:
-        grouped = _groups(draft, found.of, x, axes)
-        if not grouped or found.kind != "variance":
-            return False
-    elif not fits(unwrapped_shape(draft, factor, node), draft[x].shape, axes):
+    along = tuple(range(1, len(node.shape) - 1)) if grouped else found.axes
+    if not all(fits(draft[name].shape, node.shape, along) for name in (factor, shift) if name):
         return False
-    attributes = _group(draft[x], grouped) if grouped else _kind(draft[x], axes, found.kind == "square")
+    attributes = _group(draft[x], grouped) if grouped else _kind(draft[x], along, found.kind == "square")
     if attributes is None:
         return False
-    attributes |= {"eps": by.eps, "slots": ()}
-    if not others:
-        draft.put(node, "norm", (x,), **attributes)
-        return True
-    inner = draft.add(node, "norm", (x,), node.shape, **attributes)
-    draft.put(node, "elementwise", (inner.name, others[0]), function="multiply")
+    _put(draft, node, (x,), {**attributes, "eps": by.eps, "slots": ()}, others)
     return True
 
 
-def unwrapped_shape(draft: Draft, factor: str, node: Node) -> tuple[int, ...]:
-    """Return the shape in which a factor meets the value that it scales."""
-    shape = draft[factor].shape
-    return shape if len(shape) == len(node.shape) else spread(shape, len(node.shape))
+def _put(
+    draft: Draft, node: Node, inputs: tuple[str, ...], attributes: dict[str, Any], others: list[str]
+) -> None:
+    """Put a norm in the place of a product, or of the product of the norm with another factor."""
+    if not others:
+        draft.put(node, "norm", inputs, **attributes)
+        return
+    inner = draft.add(node, "norm", inputs, node.shape, **attributes)
+    draft.put(node, "elementwise", (inner.name, others[0]), function="multiply")
 
 
-def _scales_mean(draft: Draft, subject: str, of: str) -> bool:
-    return subject != of and bare(draft, subject).name != of
+def _centred(draft: Draft, name: str, found: Statistic) -> tuple[str, str | None]:
+    """Return the value that another one is without the mean that belongs to a variance, and that mean."""
+    centre = draft[name]
+    if not function(centre, "subtract") or len(centre.inputs) != 2:
+        return "", None
+    x, shift = centre.inputs
+    return (x, shift) if statistic(draft, shift) == Statistic(found.of, found.axes, "mean") else ("", None)
 
 
 def _kind(x: Node, axes: tuple[int, ...], squares: bool) -> dict[str, Any] | None:
@@ -107,7 +101,7 @@ def _kind(x: Node, axes: tuple[int, ...], squares: bool) -> dict[str, Any] | Non
 
 
 def _groups(draft: Draft, of: str, x: str, axes: tuple[int, ...]) -> int:
-    """Return how many groups statistics are of, taken over a reshaped value (..., groups, size); 0 for none."""
+    """Return how many groups statistics are of, taken over a value as (..., groups, size); 0 for none."""
     split, shape = draft[of], draft[x].shape
     if split.op != "reshape" or split.inputs[0] != x or len(split.shape) != len(shape) + 1:
         return 0
@@ -138,12 +132,7 @@ def _of_given(draft: Draft, node: Node, subject: str, by: Scale, others: list[st
         "kind": "batch", "axes": over, "channel": axes[0], "eps": by.eps, "train": False,
         "slots": ("mean", "variance"),
     }  # fmt: skip
-    inputs = (x, mean.name, by.given)
-    if not others:
-        draft.put(node, "norm", inputs, **attributes)
-        return True
-    inner = draft.add(node, "norm", inputs, node.shape, **attributes)
-    draft.put(node, "elementwise", (inner.name, others[0]), function="multiply")
+    _put(draft, node, (x, mean.name, by.given), attributes, others)
     return True
 
 
@@ -218,10 +207,14 @@ def _unfolded(draft: Draft, node: Node, x: str, by: str, rest: str) -> bool:
     shift = None if parts is None else _shift(draft, rest, by)
     if parts is None or shift is None:
         return False
-    root, own = parts
+    root, own, factor = parts
     mean, offset = shift
     attributes, inputs = _of_statistics(draft, node, x, mean, root, by)
     if attributes is None:
+        return False
+    if root.statistic and not all(
+        fits(draft[n].shape, node.shape, root.statistic.axes) for n in (mean, factor)
+    ):
         return False
     shape = node.shape
     value = draft.add(node, "norm", (x, *inputs), shape, **attributes).name
@@ -234,16 +227,16 @@ def _unfolded(draft: Draft, node: Node, x: str, by: str, rest: str) -> bool:
     return True
 
 
-def _scale_and_root(draft: Draft, by: str) -> tuple[Scale, str | None] | None:
-    """Return one by a root of a statistic, and the parameter that it is multiplied with, if it is."""
+def _scale_and_root(draft: Draft, by: str) -> tuple[Scale, str | None, str] | None:
+    """Return one by a root of a statistic, the parameter that it is multiplied with, and its node."""
     if (root := scale(draft, by)) is not None:
-        return root, None
+        return root, None, by
     product = unrepeated(draft, by)
     if not function(product, "multiply") or len(product.inputs) != 2:
         return None
     for first, other in (product.inputs, product.inputs[::-1]):
         if (root := scale(draft, first)) is not None and not draft.varies(other):
-            return root, other
+            return root, other, first
     return None
 
 
@@ -270,13 +263,7 @@ def _of_statistics(
     """Return a norm's attributes and what it reads besides x; None where mean and variance are not x's."""
     if root.statistic is not None:
         found, centre = root.statistic, statistic(draft, mean)
-        own = found.kind == "variance" and centre is not None and centre.kind == "mean"
-        same = (
-            own
-            and centre is not None
-            and (centre.of, centre.axes) == (found.of, found.axes)
-            and found.of == x
-        )
+        same = found.kind == "variance" and centre == Statistic(x, found.axes, "mean") and found.of == x
         attributes = _kind(draft[x], found.axes, False) if same else None
         return (attributes and {**attributes, "eps": root.eps, "slots": ()}), ()
     given = bare(draft, mean)

@@ -18,20 +18,20 @@ from fanin.theory.recognition.same import finite, once, permutation
 from fanin.theory.recognition.softmax import softmax
 
 Pattern = Callable[[Draft, Node], None]
-"""Looks at a node, and puts another operation with the same value in its place if it ends the pattern."""
+"""Looks at a node, and puts an operation with the same value in its place if it ends the pattern."""
 
 _PATTERNS: tuple[Pattern, ...] = (
-    finite, bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm, group_norm,
-    scaled_norm, scaled_norm,
+    finite, bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm,
+    group_norm, scaled_norm, scaled_norm,
 )  # fmt: skip
 
 
 def recognize(graph: SignalGraph) -> SignalGraph:
     """Return a graph with the same values whose operations are as large as those that people name.
 
-    Softmax, attention, layer, RMS, batch, group and instance norm, average pools, biases, means and activations
-    that were written in small operations, or taken apart by a framework, become one node each. A node that a
-    pattern ends in keeps its name.
+    Softmax, attention, layer, RMS, batch, group and instance norm, average pools, biases, means and
+    activations that were written in small operations, or taken apart by a framework, become one node each.
+    A node that a pattern ends in keeps its name.
 
     Args:
         graph: The graph of any framework's model.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fanin.graph.signal import Node
-from fanin.theory.recognition.draft import Draft, bare, function, number_first, scalar, without_ones
+from fanin.theory.recognition.draft import Draft, bare, fits, function, number_first, scalar, without_ones
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Scale:
 
 
 def unrepeated(draft: Draft, name: str) -> Node:
-    """Return the node behind another one: without axes of size 1, and without each value repeated for a group."""
+    """Return the node behind another one: without axes of size 1 and without repetitions for each group."""
     node = bare(draft, name)
     while node.op == "reshape":
         inner = draft[node.inputs[0]]
@@ -100,7 +100,8 @@ def centred(draft: Draft, name: str, axes: tuple[int, ...]) -> str | None:
         return None
     x, shift = node.inputs
     found = statistic(draft, shift)
-    return x if found == Statistic(x, axes, "mean") and draft[x].shape == node.shape else None
+    same = found == Statistic(x, axes, "mean") and draft[x].shape == node.shape
+    return x if same and fits(draft[shift].shape, node.shape, axes) else None
 
 
 def _difference(draft: Draft, first: str, second: str) -> Statistic | None:

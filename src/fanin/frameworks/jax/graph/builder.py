@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Builder:
         *,
         stem: str = "",
         body: SignalGraph | None = None,
+        told: Mapping[str, Attribute] = MappingProxyType({}),
         **attributes: Attribute,
     ) -> Made:
         """Add a node and return its value.
@@ -61,13 +63,14 @@ class Builder:
             dtype: Its dtype.
             stem: What to call it; by default its op, or its function.
             body: Of a scan, a step.
+            told: Attributes as a mapping.
             **attributes: What else the op needs.
         """
         read = tuple(self.node(value) for value in inputs)
         name = self._fresh(stem or str(attributes.get("function", op)))
         made = Made(name, tuple(shape), np.dtype(dtype))
-        told = {key: plain(value) for key, value in attributes.items()}
-        self.nodes[name] = Node(name, op, read, made.shape, made.dtype.name, told, (), self.source, body)
+        own = {key: plain(value) for key, value in {**told, **attributes}.items()}
+        self.nodes[name] = Node(name, op, read, made.shape, made.dtype.name, own, (), self.source, body)
         if op == "input" or any(value in self._varies for value in read):
             self._varies.add(name)
         return made
@@ -90,20 +93,13 @@ class Builder:
     ) -> list[Value]:
         """Add what nobody understands: one node for each of its values."""
         more: dict[str, Attribute] = {"reason": reason} if reason else {}
-        many = len(avals) > 1
-        return [
-            self.add(
-                "opaque",
-                inputs,
-                aval.shape,
-                _dtype(aval),
-                stem=operator,
-                operator=operator,
-                **more,
-                **({"output": number} if many else {}),
-            )
-            for number, aval in enumerate(avals)
-        ]
+        more["operator"] = operator
+        made: list[Value] = []
+        for number, aval in enumerate(avals):
+            if len(avals) > 1:
+                more["output"] = number
+            made.append(self.add("opaque", inputs, aval.shape, _dtype(aval), stem=operator, told=more))
+        return made
 
     def node(self, value: Value) -> str:
         """Return the name of the node with a value; one is added where there is none."""
@@ -124,8 +120,7 @@ class Builder:
         held = self._constants.get(id(value.array))
         if held is None:
             array = np.asarray(value.array)
-            attributes = _described(array)
-            held = value.array, self.add("constant", (), array.shape, array.dtype, **attributes)
+            held = value.array, self.add("constant", (), array.shape, array.dtype, told=_described(array))
             self._constants[id(value.array)] = held  # holding the array keeps its id its own
         return held[1]
 

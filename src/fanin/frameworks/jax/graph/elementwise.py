@@ -102,7 +102,7 @@ def _function(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value |
     if masked := _dropped(graph, equation, inputs):
         return masked
     for value, number in (inputs, reversed(inputs)) if equation.primitive.name == "ne" else ():
-        if np.dtype(value.dtype) == bool and isinstance(number, Known) and number.number() == 0:
+        if np.dtype(value.dtype).kind == "b" and isinstance(number, Known) and number.number() == 0:
             return value  # a mask that was a number for a while
     return elementwise(graph, _FUNCTIONS[equation.primitive.name], inputs, equation.outvars[0].aval)
 
@@ -150,9 +150,7 @@ def dropout(graph: Builder, value: Value, keep: float, on: float, aval: Any) -> 
 def _same(graph: Builder, equation: Any, inputs: Sequence[Value]) -> list[Value] | None:
     if equation.primitive.name == "convert_element_type":
         old, new = np.dtype(inputs[0].dtype), np.dtype(equation.outvars[0].aval.dtype)
-        if new == bool and old == bool:
-            return list(inputs)
-        if new == bool:
+        if new.kind == "b" != old.kind:
             number = Known(np.zeros((), old))
             return [elementwise(graph, "not_equal", (inputs[0], number), equation.outvars[0].aval)]
         if old.kind in "fV" and new.kind in "iu":

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -70,7 +71,7 @@ def of_values(value: Any) -> Law | None:
         >>> of_values(np.array([1.0, 3.0]))
         Law(mean=2.0, variance=1.0, name='', orthogonal=False)
     """
-    if jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key) or not value.size:
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) or not value.size:
         return None
     array = np.asarray(value)
     if array.dtype.kind == "c":

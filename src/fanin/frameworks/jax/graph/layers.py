@@ -26,7 +26,7 @@ def add_layers_of_parameters(graph: Builder) -> None:
 
 
 def _owner(graph: Builder, node: Node, owners: dict[str, str]) -> str:
-    """Return the path of the parameters that a node is the first to mix with data; empty for any other node."""
+    """Return the path of the parameters that a node is the first to mix with data; else nothing."""
     if node.op == "parameter":
         above, _, own = str(node["weight"]).rpartition(".")
         return above or own

@@ -131,8 +131,9 @@ class _Loop:
             return self.body.parameter(node["weight"], value.dtype)
         read = [self.graph.nodes[name] for name in node.inputs]
         inputs = [self._copied(Made(n.name, n.shape, np.dtype(n.dtype))) for n in read]
-        return self.body.add(
-            node.op, inputs, node.shape, node.dtype, stem=node.name, body=node.body, **node.attributes
+        made = self.body.add
+        return made(
+            node.op, inputs, node.shape, node.dtype, stem=node.name, body=node.body, told=node.attributes
         )
 
     def _input(self, value: Value, name: str, shape: tuple[int, ...]) -> Value:

@@ -50,12 +50,19 @@ def call_of(
         with calls_marked(places, {type(m) for m in modules.values()}):
             return traced(*args, **named)
 
-
     def make(key: Any) -> list[Any]:
         assert start is not None
         return [variable.get_value() for variable in _named(start(key))[0]]
 
-    return Call(run, found, arrays, names, type(model).__name__, type(model).__name__, None if start is None else traced_start(make))
+    return Call(
+        run,
+        found,
+        arrays,
+        names,
+        type(model).__name__,
+        type(model).__name__,
+        None if start is None else traced_start(make),
+    )
 
 
 def _named(model: Any) -> tuple[list[nnx.Variable], list[Leaf]]:

@@ -11,7 +11,7 @@ _LIBRARIES = ("site-packages", "dist-packages", str(Path(fanin.__file__).parent)
 
 
 def line_of(equation: Any) -> tuple[str, int]:
-    """Return file and line of the user's innermost call that made an equation; ("", 0) where none is known."""
+    """Return file and line of the user's innermost call that made an equation, ("", 0) for none."""
     traceback = equation.source_info.traceback
     for frame in getattr(traceback, "frames", ()):
         if not _is_library(frame.file_name):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal, jaxpr_as_fun
 from scipy.special import ndtri
@@ -194,7 +195,7 @@ class _Start:
             return [_Triangle() for _ in outputs]
         if any(isinstance(value, _Triangle) for value in inputs):
             if name == "sign":
-                return [_Grid(self._rng.permutation(np.resize(np.float32([-1, 1]), _POINTS)))]
+                return [_Grid(self._rng.permutation(np.resize(np.array([-1, 1], "float32"), _POINTS)))]
             if not any(isinstance(value, _Grid) for value in inputs):
                 return [_Triangle() for _ in outputs]
         return [self._elementwise(equation, inputs)] if len(outputs) == 1 else [_Unknown() for _ in outputs]
@@ -279,7 +280,7 @@ def _repeated(value: _Value, length: int) -> _Value:
 
 def _of_constant(value: Any) -> _Value:
     dtype = getattr(value, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return _Key()
     return _Known(np.asarray(value))
 

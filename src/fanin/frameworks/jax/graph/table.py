@@ -9,12 +9,12 @@ from fanin.frameworks.jax.graph.builder import Builder
 from fanin.frameworks.jax.graph.values import Value
 
 Converter = Callable[[Builder, Any, Sequence[Value]], Value | list[Value] | None]
-"""Takes the graph, an equation and its inputs; returns its values, or None where it does not understand it."""
+"""From the graph, an equation and its inputs to its values; None for what it does not understand."""
 
 TABLE: dict[str, Converter] = {}
 
 LOOPS: dict[str, Callable[[Any, Any, list[Value]], list[Value]]] = {}
-"""Primitives that run programs more than once, or one of several: from the reader, the equation and its inputs."""
+"""What runs programs more than once, or one of several: from the reader, the equation and its inputs."""
 
 
 def converts(*primitives: str) -> Callable[[Converter], Converter]:

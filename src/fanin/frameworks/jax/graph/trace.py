@@ -63,7 +63,7 @@ def program(call: Call) -> Any:
     """Return the call as a closed jaxpr: its inputs are the variables, then the arrays among the inputs.
 
     Raises:
-        FaninError: The model cannot be traced with these inputs; what JAX or the model says is in the message.
+        FaninError: The model cannot be traced with these inputs; the message has what it said.
     """
     variables = [jax.ShapeDtypeStruct(leaf.value.shape, leaf.value.dtype) for leaf in call.leaves]
     arrays = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in call.arrays]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
@@ -121,12 +122,14 @@ class Reader:
 def known(value: Any) -> Value:
     """Return a value of a program's own; random keys are no numbers."""
     dtype = getattr(value, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
         return Drawn(tuple(value.shape), dtype)
     return Known(np.asarray(value))
 
 
-def computed(equation: Any, inputs: Sequence[Value], done: dict[Any, list[Value]] | None = None) -> list[Value]:
+def computed(
+    equation: Any, inputs: Sequence[Value], done: dict[Any, list[Value]] | None = None
+) -> list[Value]:
     """Return the values of an equation that reads known ones only.
 
     Args:
