@@ -144,6 +144,20 @@ def test_masks_and_tables_are_constants_or_vanish():
     assert [n.op for n in graph] == ["parameter", "input", "linear", "constant", "elementwise"]
 
 
+def test_what_is_dropped_together_is_told():
+    def net(params, x):
+        one, other = jax.random.split(jax.random.key(0))
+        rows = jax.random.bernoulli(one, 0.9, (2, 1, 4))
+        x = jnp.where(jnp.broadcast_to(rows, x.shape), x / 0.9, 0)
+        paths = jnp.floor(0.8 + jax.random.uniform(other, (2, 1, 1)))
+        return x / 0.8 * paths * params
+
+    graph = signal_graph(net, image(2, 3, 4), params=jnp.ones(4))
+    found = [(node["rate"], node.get("shared")) for node in graph if node.op == "dropout"]
+    assert found == [(pytest.approx(0.1), (1,)), (pytest.approx(0.2), (1, 2))]
+    assert "opaque" not in {node.op for node in graph}
+
+
 def test_noise_is_opaque():
     def noisy(params, x):
         return x * params + jax.random.normal(jax.random.key(0), x.shape)

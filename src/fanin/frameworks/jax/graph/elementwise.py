@@ -115,21 +115,24 @@ def _dropped(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | 
     """Return the product of a value and a random mask, as dropout keeps the mean, times what differs."""
     masks = [value for value in inputs if isinstance(value, Drawn)]
     others = [value for value in inputs if not isinstance(value, Drawn)]
-    if equation.primitive.name != "mul" or len(masks) != 1 or len(others) != 1 or masks[0].keep is None:
+    if equation.primitive.name != "mul" or len(masks) != 1 or len(others) != 1 or not masks[0].keep:
         return None
-    return dropout(graph, others[0], masks[0].keep, masks[0].on, equation.outvars[0].aval)
+    return dropout(graph, others[0], masks[0], equation.outvars[0].aval)
 
 
-def dropout(graph: Builder, value: Value, keep: float, on: float, aval: Any) -> Value:
+def dropout(graph: Builder, value: Value, mask: Drawn, aval: Any) -> Value:
     """Add dropout of a value whose kept elements are multiplied by a number.
 
     Args:
         graph: The graph in the making.
         value: The value.
-        keep: Chance that an element is kept.
-        on: What a kept one is multiplied with; dropout itself divides it by `keep`.
+        mask: What it is multiplied with; dropout itself divides what is kept by the chance of that.
         aval: Shape and dtype of the result.
     """
+    keep, on, shape = mask.keep or 1.0, mask.on, tuple(aval.shape)
+    wide = (1,) * (len(shape) - len(mask.shape)) + mask.shape
+    places = {axis + len(shape) - len(mask.shape) for axis in mask.shared}
+    shared = tuple(n for n, size in enumerate(shape) if size != 1 and (wide[n] == 1 or n in places))
     made = graph.made(value)
     node = graph.nodes[made.node]
     scalars = node.get("scalars", ())
@@ -140,7 +143,8 @@ def dropout(graph: Builder, value: Value, keep: float, on: float, aval: Any) -> 
         made = graph.add(
             "broadcast", (made,), tuple(aval.shape), made.dtype, axes=_trailing(made, aval.shape)
         )
-    kept = graph.add("dropout", (made,), made.shape, made.dtype, rate=round(1.0 - keep, 7))
+    told: dict[str, Any] = {"shared": shared} if shared else {}
+    kept = graph.add("dropout", (made,), made.shape, made.dtype, rate=round(1.0 - keep, 7), told=told)
     if math.isclose(on * keep, 1.0, rel_tol=1e-5):
         return kept
     return elementwise(graph, "multiply", (kept, Known(np.asarray(on * keep, np.float32))), aval)
@@ -180,7 +184,7 @@ def _select(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | N
     no, yes = cases
     if isinstance(which, Drawn):
         nothing = isinstance(no, Known) and no.number() == 0
-        return dropout(graph, yes, which.keep, which.on, aval) if which.keep and nothing else None
+        return dropout(graph, yes, which, aval) if which.keep and nothing else None
     if isinstance(which, Known):
         chosen = which.number()
         if chosen is not None and cases[int(chosen)].shape == tuple(aval.shape):

@@ -32,7 +32,7 @@ def drawn(equation: Any, inputs: Sequence[Value]) -> list[Value]:
     name, value = equation.primitive.name, random[0]
     told = replace(value, shape=plain[0].shape, dtype=plain[0].dtype)
     if name in _MOVING:
-        return [told]
+        return [replace(told, shared=_shared(equation, value, told.shape))]
     if name == "not" and value.keep is not None:
         return [replace(told, keep=1 - value.keep)]
     if name == "floor" and value.low is not None and 0 <= value.low <= 1 <= value.high <= 2:
@@ -41,6 +41,19 @@ def drawn(equation: Any, inputs: Sequence[Value]) -> list[Value]:
     if len(inputs) != 2 or len(numbers) != 1 or numbers[0] is None:
         return list(plain)
     return [_with_number(name, told, float(numbers[0]), first=inputs[0] is value) or plain[0]]
+
+
+def _shared(equation: Any, value: Drawn, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes of a moved value along which its elements are the same."""
+    if equation.primitive.name == "broadcast_in_dim":
+        places = equation.params["broadcast_dimensions"]
+        own = {
+            place
+            for axis, place in enumerate(places)
+            if axis not in value.shared and value.shape[axis] == shape[place]
+        }
+        return tuple(axis for axis, size in enumerate(shape) if axis not in own and size != 1)
+    return value.shared if shape == value.shape else ()
 
 
 def uniform(equation: Any, inputs: Sequence[Value]) -> list[Value] | None:

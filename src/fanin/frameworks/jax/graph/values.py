@@ -81,6 +81,7 @@ class Drawn:
         on: What an element of a mask is where it is not 0.
         low: Of uniform numbers, their lower bound; None for any other.
         high: Of uniform numbers, their upper bound.
+        shared: Axes along which all elements are the same.
     """
 
     shape: Shape
@@ -89,6 +90,7 @@ class Drawn:
     on: float = 1.0
     low: float | None = None
     high: float = 1.0
+    shared: tuple[int, ...] = ()
 
 
 Value = Known | Made | Spread | Drawn
