@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 
@@ -85,13 +86,13 @@ def call_on_jax(model: keras.Model, inputs: Any, train: bool) -> Call:
         inputs: As for `signal_graph`.
         train: Whether as in training.
     """
-    from fanin.frameworks.jax.graph.tags import calls_marked
+    from fanin.frameworks.jax.graph.tags import Place, calls_marked
     from fanin.frameworks.jax.graph.trace import Call, Leaf, arguments, separated
 
     given = arguments(as_called(model, inputs), model.name)
     arrays, names, together = separated(given, {}, type(model).call, 1)
     paths = dict(zip(map(id, model.variables), canonical_paths(model), strict=True))
-    places = places_of(model)
+    places = {key: Place(*place) for key, place in places_of(model).items()}
     count = len(model.trainable_variables)
 
     def run(values: list[Any], given: Any) -> Any:
@@ -105,10 +106,15 @@ def call_on_jax(model: keras.Model, inputs: Any, train: bool) -> Call:
 
 
 def _on_torch(model: keras.Model, inputs: Any, train: bool, laws: Mapping[str, Any] | None) -> SignalGraph:
+    from fanin.frameworks.keras.as_torch import AsModule, tensors
     from fanin.frameworks.torch.graph import signal_graph as of_module
 
     given = as_called(model, inputs)
-    return of_module(model, given if isinstance(given, tuple) else (given,), train=train, laws=laws)
+    given = given if isinstance(given, tuple) or given is None else (given,)
+    module = AsModule(model, {key: place.path for key, place in places_of(model).items()}, train=train)
+    graph = of_module(module, tensors(given), train=train, laws=laws)
+    weights = (replace(weight, trainable=module.is_trained(weight.name)) for weight in graph.weights)
+    return replace(graph, name=model.name, weights=tuple(weights))
 
 
 def mode_of(model: keras.Model, train: bool) -> dict[str, bool]:
@@ -129,17 +135,22 @@ def _names(model: keras.Model, names: list[str]) -> list[str]:
     return found if len(set(found)) == len(names) else names
 
 
-def places_of(model: keras.Model) -> dict[int, Any]:
-    """Return the place of each layer in a model by its id; paths are those that its variables begin with."""
-    from fanin.frameworks.jax.graph.tags import Place
+class LayerPlace(NamedTuple):
+    """Path and type of a layer."""
 
+    path: str
+    type: str
+
+
+def places_of(model: keras.Model) -> dict[int, LayerPlace]:
+    """Return path and type of each layer in a model by its id; paths are those that its variables have."""
     known = dict(_prefixes(model))
     used = set(known.values())
-    places: dict[int, Place] = {}
+    places: dict[int, LayerPlace] = {}
     for layer in model._flatten_layers(include_self=False):
         path = known.get(_path(layer)) or _unlike(layer, known, used)
         used.add(path)
-        places[id(layer)] = Place(path, type(layer).__name__)
+        places[id(layer)] = LayerPlace(path, type(layer).__name__)
     return places
 
 
