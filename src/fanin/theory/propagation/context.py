@@ -11,7 +11,7 @@ import numpy as np
 from fanin.graph.axes import Atom, AtomRole, Axes
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, normal
+from fanin.theory.propagation.covariance import Covariance, mean_place, normal
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import IMAGINED, Fixed, Kernel, Signal
@@ -70,6 +70,23 @@ class Context:
         """Take down what a weight's use adds to E[dw^2]."""
         if weight:
             self.gradients.setdefault(weight, []).append(Gradient(second_moment, chance))
+
+    def of_elements(self, kernel: Kernel, node: Node, found: Covariance, like: Signal, chance: Array) -> None:
+        """Take down the gradient of a weight that is used element by element: a sum over all of its uses.
+
+        Args:
+            kernel: The weight, of the shape of a node's last axes.
+            node: Which uses it.
+            found: Second moments of the gradients with respect to the uses.
+            like: The node's value.
+            chance: Relative changes of those.
+        """
+        spanned, places = self.spanned(kernel.shape, node), like.places
+        if "position" in spanned:
+            found, places = mean_place(found, places), Places()
+        channels = 1 if "channel" in spanned else like.width
+        total = self.total(found, places, like.examples) * channels
+        self.gradient(kernel.weight, total * kernel.factor**2, chance)
 
     def total(self, products: Covariance, places: Places, examples: int) -> float:
         """Return the sum of products over all pairs of (example, position)."""

@@ -25,7 +25,9 @@ from fanin.theory.propagation.rules.noise import dropout
 from fanin.theory.propagation.rules.norms import norm
 from fanin.theory.propagation.rules.pointwise import elementwise
 from fanin.theory.propagation.rules.pools import pool
+from fanin.theory.propagation.rules.recurrent import recurrent
 from fanin.theory.propagation.rules.reductions import reduce
+from fanin.theory.propagation.rules.scans import scan, sequence
 from fanin.theory.propagation.rules.shapes import concat, padded, part, same_values
 from fanin.theory.propagation.rules.softmax import softmax
 from fanin.theory.propagation.rules.tables import embedding
@@ -58,8 +60,10 @@ RULES: dict[str, Rule] = {
     "pad": padded,
     "permute": same_values,
     "pool": pool,
+    "recurrent": recurrent,
     "reduce": reduce,
     "reshape": same_values,
+    "scan": scan,
     "slice": part,
     "softmax": softmax,
 }
@@ -121,21 +125,14 @@ def _run(
     pullbacks: dict[str, Pullback | None] = {}
     for node in graph:
         inputs = [values[name] for name in node.inputs]
-        found = _forward(node, inputs, context, laws, blocks)
+        found = _given(node, laws, context, blocks) or forward(node, inputs, context)
         values[node.name], pullbacks[node.name] = found
     cotangents, lost = _backward(graph, values, pullbacks, context, loss)
     return Run(values, cotangents, lost, context)
 
 
-def _forward(
-    node: Node,
-    inputs: list[Value],
-    context: Context,
-    laws: Mapping[str, InputLaw],
-    blocks: Mapping[int, tuple[int, ...]],
-) -> Result:
-    if node.op == "input":
-        return Result(_input(node, laws.get(node.name, InputLaw()), context, blocks))
+def forward(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return what a node makes of its inputs."""
     if node.op == "parameter":
         return Result(_parameter(node, context))
     if node.op == "constant":
@@ -147,6 +144,14 @@ def _forward(
     if rule is None:
         return Result(Unknown(f"{node.get('operator', node.op)} ({node.name})"))
     return rule(node, inputs, context)
+
+
+def _given(
+    node: Node, laws: Mapping[str, InputLaw], context: Context, blocks: Mapping[int, tuple[int, ...]]
+) -> Result | None:
+    if node.op != "input":
+        return None
+    return Result(_input(node, laws.get(node.name, InputLaw()), context, blocks))
 
 
 def _input(node: Node, law: InputLaw, context: Context, blocks: Mapping[int, tuple[int, ...]]) -> Value:
@@ -174,7 +179,10 @@ def _same(values: np.ndarray) -> np.ndarray:
 
 def _parameter(node: Node, context: Context) -> Kernel:
     weight = context.graph.weight[node["weight"]]
-    return Kernel(_centred(weight), node.shape, weight.name, 1.0, weight.parts, weight.axis)
+    law, factor = node.get("law"), node.get("factor", 1.0)
+    if law is not None:
+        return Kernel(Law(*law), node.shape, weight.name, factor)
+    return Kernel(_centred(weight), node.shape, weight.name, factor, weight.parts, weight.axis)
 
 
 def _centred(weight: Weight) -> Law | None:
@@ -203,7 +211,16 @@ def _blocks(graph: SignalGraph) -> dict[int, tuple[int, ...]]:
         if node.op == "attention" and _is_causal(node, graph):
             length = node.shape[-2]
             found[length] = causal(length)
+        if node.op in ("recurrent", "scan"):
+            length = _steps(node)
+            found[length] = sequence(length)
     return found
+
+
+def _steps(node: Node) -> int:
+    if node.op == "scan":
+        return node["length"]
+    return node.shape[1 if node.get("batch_first") else 0]
 
 
 def _is_causal(node: Node, graph: SignalGraph) -> bool:

@@ -42,9 +42,9 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
         found = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
         of_kernel = context.total(found * windows, places, x.examples) / len(reads)
-        outputs.take_down(of_kernel, found, places, seen)
+        outputs.take_down(of_kernel, found, y, seen)
         back = _over_windows(found, places, places, source, returned(reads, places, source))
-        wanted = outs * variance * _spread(back, source, x.places)
+        wanted = outs * kernel.law.second_moment * _spread(back, source, x.places)
         return [Cotangent.normal(wanted, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)

@@ -18,7 +18,7 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
-from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.outputs import Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 
@@ -33,10 +33,13 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
     sums = _Sums.of(node, context)
     if sums.unknown:
         return Result(Unknown(f"{node.name} {sums.unknown}"))
-    variance = kernel.law.variance
+    law = kernel.law
     inner = mean_place(x.covariance, x.places) if sums.positions else x.covariance
     places = _places(sums, x, context.points[node.name])
-    wanted = sums.fan_in * variance * inner
+    wanted = sums.fan_in * law.variance * inner
+    if law.mean:
+        around = x.covariance - _product_of_means(x)
+        wanted = wanted + sums.fan_in * law.mean**2 * (mean_place(around, x.places) if sums.positions else around)
     outputs = Outputs(node, x, kernel, inputs[2:], context, sums.fan_in)
     y = outputs.drawn(_apart(wanted, places) if sums.made else _moved(wanted, sums, x, places), places)
 
@@ -45,12 +48,18 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         seen = context.seen_back(cotangent, y)
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
-        outputs.take_down(context.total(_at(outer, places, at) * inner, at, x.examples), found, places, seen)
-        wanted = sums.fan_out * variance * outer
+        outputs.take_down(context.total(_at(outer, places, at) * inner, at, x.examples), found, y, seen)
+        wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
         return [Cotangent.normal(back, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
+
+
+def terms(node: Node, context: Context) -> tuple[int, int]:
+    """Return the terms of each sum of a product with weights, and the sums that each input goes into."""
+    sums = _Sums.of(node, context)
+    return sums.fan_in, sums.fan_out
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,12 @@ class _Sums:
             unknown = "sums over some positions and keeps others"
         places = _size([atom for atom in made if atom.role == "position"]) if new else 0
         return cls(_size(summed), _size(made), positions, places, unknown)
+
+
+def _product_of_means(x: Signal) -> Covariance:
+    """Return E[x] E[x'] between places."""
+    means = np.broadcast_to(np.mean(x.values, axis=0), (SAMPLES, len(x.places)))
+    return means[:, :, None, None] * means[None, None]
 
 
 def _has(atoms: list[Atom], role: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.covariance import Covariance
+from fanin.theory.propagation.covariance import Covariance, joined
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.signal import Chain, Kernel, Signal, Unknown, Value
@@ -53,7 +53,7 @@ class Outputs:
         law = self.kernel.law
         assert law is not None
         bias = self._bias
-        values = self.context.population(wanted + bias.law.variance if bias and bias.law else wanted)
+        values = self.context.population(wanted + self._of_bias(len(places)))
         profile = self._profile(len(values))
         if profile is not None:
             values = values * np.sqrt(profile)[:, None, None]
@@ -66,13 +66,33 @@ class Outputs:
             values, places, width, self.x.examples, self._seen, chain=chain, normal=True, profile=profile
         )
 
-    def take_down(self, of_kernel: float, found: Covariance, places: Places, seen: Array) -> None:
-        """Take down the gradients of the kernel and of the bias."""
-        context = self.context
+    def take_down(self, of_kernel: float, found: Covariance, y: Signal, seen: Array) -> None:
+        """Take down the gradients of the kernel and of the bias.
+
+        Args:
+            of_kernel: E[dw^2] of the kernel.
+            found: Second moments of the gradient with respect to the outputs.
+            y: The outputs.
+            seen: Relative changes of them by chance.
+        """
+        context, bias = self.context, self._bias
         context.gradient(self.kernel.weight, of_kernel * self.kernel.factor**2, seen + self._seen)
-        if self._bias is not None:
-            total = context.total(found, places, self.x.examples)
-            context.gradient(self._bias.weight, total * self._bias.factor**2, seen)
+        if bias is None:
+            return
+        if self.node.op == "linear":
+            context.of_elements(bias, self.node, found, y, seen)
+        else:
+            total = context.total(found, y.places, y.examples)
+            context.gradient(bias.weight, total * bias.factor**2, seen)
+
+    def _of_bias(self, points: int) -> Covariance | float:
+        """Return what the bias adds to second moments: to those of all places the same, if they share it."""
+        bias = self._bias
+        if bias is None or bias.law is None:
+            return 0.0
+        if self.node.op == "linear" and "position" in self.context.spanned(bias.shape, self.node):
+            return bias.law.variance * joined(np.eye(points), np.eye(points))
+        return bias.law.variance
 
     @property
     def _bias(self) -> Kernel | None:

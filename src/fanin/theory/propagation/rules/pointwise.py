@@ -12,7 +12,7 @@ from fanin.errors import FaninError
 from fanin.graph.signal import Law, Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import mean_place, over_positions
+from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.functions import Function, function
 from fanin.theory.propagation.places import Places
@@ -95,7 +95,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
             if isinstance(operand, Signal) and back is not None:
                 back = _drifted(back, operand, operands, arrays, applied)
             if isinstance(operand, Kernel) and back is not None:
-                _take_down(operand, node, back, y, context)
+                context.of_elements(operand, node, back.covariance(y.places), y, back.chance)
             is_signal = isinstance(operand, Signal) and back is not None
             found.append(_summed(back, array, operand, y) if is_signal and back is not None else None)
         return found
@@ -207,19 +207,6 @@ def _stays_normal(node: Node, operands: list[Value | float]) -> bool:
     others = [value for value in operands if not isinstance(value, Signal)]
     scaled = len(signals) == 1 and all(isinstance(value, float) for value in others)
     return node["function"] in ("multiply", "divide", "negative") and scaled and signals[0].normal
-
-
-def _take_down(kernel: Kernel, node: Node, back: Cotangent, y: Signal, context: Context) -> None:
-    """Take down the gradient of a weight that is used element by element: a sum over what it is used for."""
-    if not kernel.weight:
-        return
-    spanned = context.spanned(kernel.shape, node)
-    found, places = back.covariance(y.places), y.places
-    if "position" in spanned:
-        found, places = mean_place(found, places), Places()
-    channels = 1 if "channel" in spanned else y.width
-    total = context.total(found, places, y.examples) * channels * kernel.factor**2
-    context.gradient(kernel.weight, total, back.chance)
 
 
 # Of weights and constants

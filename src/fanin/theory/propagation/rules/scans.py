@@ -1,0 +1,197 @@
+"""Recurrences: the graph of one step, run as often as there are steps that need to be told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fanin.graph.axes import axes_of
+from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.steps import Steps, as_part, sampled
+from fanin.theory.propagation.signal import (
+    Contributions,
+    Fixed,
+    Kernel,
+    Pullback,
+    Result,
+    Signal,
+    Unknown,
+    Value,
+)
+
+FOLLOWED = 64
+"""Steps of a long sequence that are followed one by one; those after them are taken to be like the last."""
+
+
+def sequence(length: int) -> tuple[int, ...]:
+    """Return blocks of a sequence that a recurrence goes through.
+
+    Example:
+        >>> len(sequence(32)), sequence(1000)[-1]
+        (32, 936)
+    """
+    return (1,) * length if length <= FOLLOWED else (*(1,) * FOLLOWED, length - FOLLOWED)
+
+
+def scan(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return what a scan collects, or carries to its end."""
+    for value in inputs:
+        if isinstance(value, Unknown):
+            return Result(value)
+    if node.body is None:
+        return Result(Unknown(f"{node.name}: a scan without a body"))
+    carried = node["carried"]
+    sequences = [value for value in inputs[carried:] if isinstance(value, Signal)]
+    if len(sequences) < len(inputs) - carried or not sequences:
+        return Result(Unknown(f"{node.name}: a scan over what is no signal"))
+    steps = _Recurrence(node, inputs, sequences[0], context)
+    return steps.result()
+
+
+@dataclass(eq=False)
+class _Step:
+    """One step: its values, and how gradients go back through it."""
+
+    values: dict[str, Value]
+    pullbacks: dict[str, Pullback | None]
+
+
+class _Recurrence:
+    """A body, step by step."""
+
+    def __init__(self, node: Node, inputs: list[Value], first: Signal, context: Context) -> None:
+        assert node.body is not None
+        self.node, self.inputs, self.context = node, inputs, context
+        self.body: SignalGraph = node.body
+        self.places = first.places
+        self.carried: int = node["carried"]
+        self.names = [each.name for each in self.body if each.op == "input"]
+        self.shared = Steps(first.examples)
+        points = dict.fromkeys((each.name for each in self.body), 2)
+        self.inner = replace(context, graph=self.body, axes=axes_of(self.body), points=points)
+        order = range(len(self.places))
+        self.order = list(reversed(order)) if node.get("reverse") else list(order)
+        self.steps: list[_Step] = []
+
+    def result(self) -> Result:
+        state = [self._initial(value) for value in self.inputs[: self.carried]]
+        collected: dict[int, Array] = {}
+        wanted = self.node.get("output", self.carried)
+        last: Value = Unknown(f"{self.node.name}: no step")
+        for point in self.order:
+            step = self._step([*state, *self._at(point)])
+            self.steps.append(step)
+            outputs = [step.values[name] for name in self.body.outputs]
+            state, last = outputs[: self.carried], outputs[wanted]
+            if not isinstance(last, Signal):
+                reason = last.reason if isinstance(last, Unknown) else f"{self.node.name}: no signal"
+                return Result(Unknown(reason))
+            collected[point] = last.values
+        y = self._collected(last, collected, wanted)
+        return Result(y, lambda cotangent: self._back(cotangent, y, wanted))
+
+    def _initial(self, value: Value) -> Value:
+        if isinstance(value, Fixed):
+            level = value.mean if value.array is None else float(np.mean(value.array))
+            rows = np.full((self.context.normals.rows, SAMPLES, 1), level)
+            return Signal(rows, Places(), 1, self.shared.examples)
+        return replace(value, chain=None) if isinstance(value, Signal) else value
+
+    def _at(self, point: int) -> list[Value]:
+        found: list[Value] = []
+        for value in self.inputs[self.carried :]:
+            assert isinstance(value, Signal)
+            whole = np.broadcast_to(value.values, (*value.values.shape[:2], len(self.places)))
+            found.append(replace(value, values=whole[..., point : point + 1], places=Places(), chain=None))
+        return found
+
+    def _step(self, given: list[Value]) -> _Step:
+        from fanin.theory.propagation.run import forward
+
+        values: dict[str, Value] = dict(zip(self.names, given, strict=True))
+        pullbacks: dict[str, Pullback | None] = {}
+        for node in self.body:
+            if node.op == "input":
+                pullbacks[node.name] = None
+                continue
+            read = [values[name] for name in node.inputs]
+            if node.op == "linear":
+                found = self.shared.linear(node, read, self.inner)
+            else:
+                read = [self._same_bias(name, value) for name, value in zip(node.inputs, read, strict=True)]
+                found = forward(node, read, self.inner)
+            values[node.name], pullbacks[node.name] = found
+        return _Step(values, pullbacks)
+
+    def _same_bias(self, name: str, value: Value) -> Value:
+        """Return weights that are used element by element as the same population at every step."""
+        if not isinstance(value, Kernel) or value.law is None or not value.law.variance:
+            return value
+        if not any(self._beside(reader) for reader in self.body.readers[name]):
+            return value
+        drawn = self.shared.bias(f"value {name}", value, self.inner)
+        return Signal(drawn, Places(), self.inner.size(name, "channel"), 1)
+
+    def _beside(self, reader: str) -> bool:
+        return self.body[reader].op == "elementwise"
+
+    def _collected(self, last: Signal, collected: dict[int, Array], wanted: int) -> Signal:
+        if wanted < self.carried:
+            return replace(last, chain=None)
+        rows = max(len(values) for values in collected.values())
+        values = np.concatenate(
+            [np.broadcast_to(collected[point], (rows, SAMPLES, 1)) for point in range(len(self.places))],
+            axis=2,
+        )
+        width = self.context.size(self.node.name, "channel")
+        return Signal(values, self.places, width, last.examples, last.chance)
+
+    # Backward
+
+    def _back(self, cotangent: Cotangent, y: Signal, wanted: int) -> Contributions:
+        given = sampled(cotangent, y.places, self.context.normals)
+        state: list[Cotangent | None] = [None] * self.carried
+        if wanted < self.carried:
+            state[wanted] = replace(cotangent, parts=(as_part(given),))
+        read: dict[int, list[Array]] = {}
+        for point, step in zip(reversed(self.order), reversed(self.steps), strict=True):
+            starts = list(state) + [None] * (len(self.body.outputs) - self.carried)
+            if wanted >= self.carried:
+                starts[wanted] = replace(cotangent, parts=(as_part(given[..., point : point + 1]),))
+            found = self._back_step(step, starts)
+            state = [found.get(name) for name in self.names[: self.carried]]
+            read[point] = [
+                sampled(found[name], Places(), self.context.normals) if name in found else np.zeros((1, 1, 1))
+                for name in self.names[self.carried :]
+            ]
+        self.shared.take_down(self.context)
+        return [*[None] * self.carried, *self._sequences(read, cotangent)]
+
+    def _back_step(self, step: _Step, starts: list[Cotangent | None]) -> dict[str, Cotangent]:
+        found: dict[str, Cotangent] = {}
+        for name, given in zip(self.body.outputs, starts, strict=True):
+            if given is not None:
+                found[name] = found[name] + given if name in found else given
+        for node in reversed(self.body.nodes):
+            pullback = step.pullbacks.get(node.name)
+            if node.name not in found or pullback is None:
+                continue
+            for name, back in zip(node.inputs, pullback(found[node.name]), strict=False):
+                if back is not None:
+                    found[name] = found[name] + back if name in found else back
+        return found
+
+    def _sequences(self, read: dict[int, list[Array]], cotangent: Cotangent) -> list[Cotangent | None]:
+        rows = self.context.normals.rows
+        result: list[Cotangent | None] = []
+        for number in range(len(self.inputs) - self.carried):
+            each = [
+                np.broadcast_to(read[point][number], (rows, SAMPLES, 1)) for point in range(len(self.places))
+            ]
+            result.append(replace(cotangent, parts=(as_part(np.concatenate(each, axis=2)),)))
+        return result

@@ -1,0 +1,158 @@
+r"""Weights that are used again at every step: their products are normal, jointly over all steps.
+
+    E[y_t y_t'] = n Var(w) E[x_t x_t']
+
+A step's products are drawn given those of the steps before: y_t = y_< A + rest, A = K_<<^-1 K_<t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.linalg import pinvh
+
+from fanin.graph.signal import Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.draws import Array, Normals
+from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.linear import terms
+from fanin.theory.propagation.rules.outputs import why_not
+from fanin.theory.propagation.signal import Chain, Contributions, Kernel, Result, Signal, Unknown, Value
+
+_RANK = 1e-9
+
+
+@dataclass(eq=False)
+class Products:
+    """Products of one random matrix with vectors of one step after the other.
+
+    Args:
+        scale: Terms of a sum times the variance of a weight.
+    """
+
+    scale: float
+    read: list[Array] = field(default_factory=list)
+    made: list[Array] = field(default_factory=list)
+
+    def of(self, x: Array, normals: Normals) -> Array:
+        """Return the products with a step's vectors, (rows, samples), given those of the steps before."""
+        rows = normals.rows
+        x = np.broadcast_to(x, (rows, x.shape[1]))
+        own = self.scale * x.T @ x / rows
+        if self.read:
+            read, made = np.concatenate(self.read, axis=1), np.concatenate(self.made, axis=1)
+            before = self.scale * read.T @ read / rows
+            between = self.scale * read.T @ x / rows
+            known = pinvh(before, rtol=_RANK) @ between
+            y = made @ known + normals.take(x.shape[1]) @ _root(own - between.T @ known).T
+        else:
+            y = normals.take(x.shape[1]) @ _root(own).T
+        self.read.append(x)
+        self.made.append(y)
+        return y
+
+    def outer(self) -> Array:
+        """Return E[x x'] between all steps read, (steps * samples, steps * samples)."""
+        read = np.concatenate(self.read, axis=1)
+        return read.T @ read / len(read)
+
+
+def _root(matrix: Array) -> Array:
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, 0))
+
+
+@dataclass(eq=False)
+class Steps:
+    """What the steps of one recurrence share: products with each kernel, forward and backward.
+
+    Args:
+        examples: Examples of the batch.
+    """
+
+    examples: int
+    forward: dict[str, Products] = field(default_factory=dict)
+    backward: dict[str, Products] = field(default_factory=dict)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
+    biases: dict[str, Array] = field(default_factory=dict)
+
+    def linear(self, node: Node, inputs: list[Value], context: Context) -> Result:
+        """Return a step's products with a kernel."""
+        x, kernel = inputs[:2]
+        if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None:
+            return Result(Unknown(why_not(node, x, kernel)))
+        fan_in, fan_out = terms(node, context)
+        variance = kernel.law.variance
+        if node.name not in self.forward:
+            self.forward[node.name] = Products(fan_in * variance)
+            self.backward[node.name] = Products(fan_out * variance)
+            self.kernels[node.name] = kernel
+        values = self.forward[node.name].of(_flat(x.values), context.normals)[:, :, None]
+        for bias in inputs[2:]:
+            values = values + self.bias(node.name, bias, context)
+        seen = context.seen(x)
+        width = context.size(node.name, "channel")
+        y = Signal(values, Places(), width, x.examples, seen, Chain(values, seen, lambda z: z))
+
+        def pullback(cotangent: Cotangent) -> Contributions:
+            drawn = sampled(cotangent, Places(), context.normals)
+            found = self.backward[node.name].of(_flat(drawn), context.normals)[:, :, None]
+            back = replace(cotangent, parts=(as_part(found),), chance=context.seen_back(cotangent, y))
+            return [back, *[None] * (len(inputs) - 1)]
+
+        return Result(y, pullback)
+
+    def bias(self, name: str, value: Value, context: Context) -> Array:
+        """Return the same draw of a bias at every step."""
+        if not isinstance(value, Kernel) or value.law is None:
+            return np.zeros((1, 1, 1))
+        if name not in self.biases:
+            law = value.law
+            drawn = context.normals.take(1)[:, None, :] if law.variance else 0.0
+            self.biases[name] = law.mean + np.sqrt(law.variance) * drawn
+        return self.biases[name]
+
+    def take_down(self, context: Context) -> None:
+        """Take down the gradients of the kernels: sums over all steps and examples."""
+        for name, kernel in self.kernels.items():
+            back = self.backward[name]
+            if not back.read or not kernel.weight:
+                continue
+            forward = self.forward[name].outer()
+            gradients = Products(1.0, read=back.read[::-1]).outer()
+            steps = min(len(forward), len(gradients)) // SAMPLES
+            size = steps * SAMPLES
+            counts = np.tile(_pairs(self.examples), (steps, steps))
+            total = float(np.sum(counts * forward[:size, :size] * gradients[:size, :size]))
+            chance = np.zeros((2, 1))
+            context.gradient(kernel.weight, total * kernel.factor**2, chance)
+
+
+def _pairs(examples: int) -> Array:
+    if examples < SAMPLES:
+        return np.diag([1.0, *[0.0] * (SAMPLES - 1)])
+    apart = examples * (examples - 1) / (SAMPLES * (SAMPLES - 1))
+    return np.where(np.eye(SAMPLES) > 0, examples / SAMPLES, apart)
+
+
+def _flat(values: Array) -> Array:
+    return np.broadcast_to(values[..., 0], (len(values), SAMPLES))
+
+
+def as_part(values: Array) -> Part:
+    """Return a gradient that is a known population."""
+    points = values.shape[2]
+    return Part(values, np.ones((SAMPLES, points, SAMPLES, points)))
+
+
+def sampled(cotangent: Cotangent, places: Places, normals: Normals) -> Array:
+    """Return a population of a gradient, (rows, samples, points)."""
+    from fanin.theory.propagation.covariance import normal
+
+    found = np.zeros((normals.rows, SAMPLES, len(places)))
+    for part in cotangent.parts:
+        known = bool(np.all(part.inner == 1))
+        found = found + part.slope * (1.0 if known else normal(normals, part.inner))
+    return found
