@@ -217,7 +217,8 @@ def _scan(node: Node, read: Sequence[Any], weights: Mapping[str, Any]) -> Any:
 def _loss(node: Node, predictions: Any, targets: Any) -> Any:
     if node["kind"] == "mse":
         return np.mean(np.square(predictions - targets))
-    raise NotImplementedError(node["kind"])
+    assert node["kind"] == "cross_entropy", node
+    return -np.mean(np.sum(targets * special.log_softmax(predictions, node["axis"]), node["axis"]))
 
 
 _RULES: dict[str, Callable[..., Any]] = {

@@ -253,6 +253,31 @@ def test_biases_means_and_pools():
     assert next(node for node in found if node.op == "pool")["count_pad"] is False
 
 
+def test_losses_at_the_end():
+    def squared(params, x, y):
+        return jnp.mean((x @ params[0] - y) ** 2)
+
+    def entropy(params, x, y):
+        return -(jax.nn.one_hot(y, 4) * jax.nn.log_softmax(x @ params[0])).sum(-1).mean()
+
+    params, labels = (values(3, 4),), np.array([1, 0, 3, 3, 2], np.int32)
+    for function, targets, kind in ((squared, values(5, 4), "mse"), (entropy, labels, "cross_entropy")):
+        _, found = both(function, values(5, 3), targets, params=params)
+        last = found[found.outputs[0]]
+        assert (last.op, last["kind"], found[last.inputs[0]].op) == ("loss", kind, "linear")
+
+
+def test_activations_of_activations_of_the_same_value():
+    def net(params, x, y):
+        logs = jax.nn.log_sigmoid(x * 2), jax.nn.log_sigmoid(-(x * 2))
+        return -y * logs[0] - (1 - y) * logs[1]
+
+    _, found = both(net, values(4), values(4) * 2)
+    names = [node["function"] for node in found if node.op == "elementwise"]
+    assert {"log_sigmoid", "softplus"} & set(names)
+    assert not {"exp", "log1p", "abs", "where"} & set(names)
+
+
 def test_names_of_ends_and_layers_stay():
     graph = signal_graph(
         lambda params, x: jax.nn.silu(x @ params[0]) * 2, values(2, 3), params=(values(3, 4),)

@@ -79,7 +79,8 @@ def _steps(draft: Draft, node: Node, root: str) -> list[Node] | None:
         if step.name == root or step.name in steps:
             continue
         steps[step.name] = step
-        if len(steps) > _LONGEST:
+        # What was put together may read past the root.
+        if len(steps) > _LONGEST or step.op != "elementwise":
             return None
         waiting += [draft[name] for name in step.inputs]
     return [step for name, step in draft.nodes.items() if name in steps]

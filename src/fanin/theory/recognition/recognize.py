@@ -11,6 +11,7 @@ from fanin.theory.recognition.attention import attention
 from fanin.theory.recognition.bias import bias
 from fanin.theory.recognition.draft import Draft
 from fanin.theory.recognition.groups import group_norm
+from fanin.theory.recognition.losses import loss
 from fanin.theory.recognition.means import mean, mean_of_means
 from fanin.theory.recognition.norms import folded_norm, norm, scaled_norm
 from fanin.theory.recognition.pools import average
@@ -51,7 +52,7 @@ def recognize(graph: SignalGraph) -> SignalGraph:
         for node in draft:
             pattern(draft, node)
     activations(draft)
-    for pattern in (attention, permutation):
+    for pattern in (attention, permutation, loss):
         for node in draft:
             pattern(draft, node)
     for node in draft:
