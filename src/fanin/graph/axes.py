@@ -211,6 +211,9 @@ def _linear(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     (x_letters, kernel_letters), y_letters = letters(node["equation"])
     contracted = [axis for axis, letter in zip(x, x_letters, strict=True) if letter not in y_letters]
     leaves = _leaves(atom for axis in contracted for atom in axis)
+    kept = _leaves(atom for axis, letter in zip(x, x_letters, strict=True) if letter in y_letters for atom in axis)
+    if any(leaf.role == "channel" for leaf in kept):
+        _tell(leaves, "position")  # of what has channels already, others are mixed
     mixing = bool(leaves) and all(leaf.role == "position" for leaf in leaves)
     _tell(leaves, "channel")
     axes = dict(zip(x_letters, x, strict=True))
@@ -357,6 +360,37 @@ def _recurrent(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     return [x[0], x[1], _new(node.shape[2], "channel")]
 
 
+def _scan(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
+    """Take the steps for positions, and the examples of a step for those of the sequences."""
+    carried = node["carried"]
+    sequences = inputs[carried:]
+    if node.body is None or not sequences:
+        return _fresh(node, inputs)
+    for sequence in sequences:
+        _tell(sequence[0], "position", over=True)
+    inside = axes_of(node.body)
+    steps = [each.name for each in node.body if each.op == "input"][carried:]
+    batch = _batch_axis([inside[name] for name in steps], sequences)
+    wanted = node.get("output", carried)
+    result: list[_Axis] = [sequences[0][0]] if wanted >= carried else []
+    for axis, size in zip(
+        inside[node.body.outputs[wanted]], node.body[node.body.outputs[wanted]].shape, strict=True
+    ):
+        role = axis[0].role if axis else None
+        result.append(batch if role == "batch" and batch is not None else _new(size, role))
+    return result
+
+
+def _batch_axis(steps: list[Axes], sequences: list[list[_Axis]]) -> _Axis | None:
+    """Return the axis of examples of the sequences that a scan goes through."""
+    for axes, sequence in zip(steps, sequences, strict=False):
+        for axis, outer in zip(axes, sequence[1:], strict=False):
+            if axis and axis[0].role == "batch":
+                _tell(outer, "batch")
+                return outer
+    return None
+
+
 def _first(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     return inputs[0]
 
@@ -380,6 +414,7 @@ _RULES: dict[str, Callable[[Node, list[list[_Axis]]], list[_Axis]]] = {
     "broadcast": _broadcast,
     "pad": _changed,
     "recurrent": _recurrent,
+    "scan": _scan,
 }
 
 
