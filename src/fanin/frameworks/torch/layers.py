@@ -80,7 +80,8 @@ def _taps(layer: Any) -> tuple[Axis, ...]:
 
 
 def _recurrent(layer: Any, make: _Maker) -> Iterator[tuple[str, Parameter]]:
-    gates = next(names for kind, names in _RECURRENT.items() if type(layer).__name__.startswith(kind))
+    bases = [base.__name__ for base in type(layer).__mro__]  # the class itself may be a user's
+    gates = next(names for kind, names in _RECURRENT.items() if any(b.startswith(kind) for b in bases))
     packed = {"gates": max(len(gates), 1), "gate_names": gates}
     for name in make.own:
         if name.startswith("weight_ih"):

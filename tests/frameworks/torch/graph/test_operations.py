@@ -35,7 +35,8 @@ ELEMENTWISE = {
     name: getattr(f, name)
     for name in (
         "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
-        "logsigmoid", "mish", "relu6", "rrelu", "selu", "silu", "softplus", "softshrink", "softsign", "tanhshrink",
+        "logsigmoid", "mish", "relu6", "rrelu", "selu", "silu", "softplus", "softshrink", "softsign",
+        "tanhshrink",
     )
 } | {
     "add": lambda x: torch.add(x, x.cos(), alpha=3),

@@ -11,6 +11,9 @@ from fanin.frameworks.torch.graph.constants import constant_attributes
 from fanin.frameworks.torch.graph.values import Number, Operand, Value, dtype_name, number_of
 from fanin.graph.signal import Attribute, Node, Op, Source
 
+_OF_WEIGHTS = ("convolution", "embedding", "linear", "norm", "recurrent")
+"""Layers, which weights belong to."""
+
 
 class Builder:
     """Collects nodes; weights and constants become nodes when something first reads them."""
@@ -46,7 +49,7 @@ class Builder:
         attributes: Mapping[str, Attribute],
     ) -> Value:
         """Do what `emit` does, with attributes in one mapping."""
-        names = tuple(self._named(value) for value in inputs)
+        names = tuple(self._named(value, layer=op in _OF_WEIGHTS) for value in inputs)
         kind = dtype or (inputs[0].dtype if inputs else "float32")
         name = self._free(self.label)
         node = Node(name, op, names, tuple(shape), kind, attributes, source=self.source)
@@ -66,10 +69,11 @@ class Builder:
         """Return the name of a value's node, which is added where there is none."""
         return self._named(value)
 
-    def _named(self, value: Value) -> str:
+    def _named(self, value: Value, *, layer: bool = False) -> str:
+        """Return the name of a value's node; a buffer is a weight to a layer, and known to others."""
         if value.node:
             return value.node
-        if value.weight:
+        if value.weight and (layer or value.tensor is None):
             return self._parameter(value)
         assert value.tensor is not None
         return self._constant(value.tensor)

@@ -16,6 +16,7 @@ from torch import nn
 
 from fanin.frameworks.torch.graph.failures import failure
 from fanin.frameworks.torch.graph.functions import functions_marked
+from fanin.frameworks.torch.graph.inputs import device_of
 from fanin.frameworks.torch.graph.shapeless import with_shapes_found
 
 PREFIX = "model"
@@ -69,7 +70,7 @@ def exported(
     Raises:
         FaninError: It cannot be traced.
     """
-    device = next((tensor.device for tensor in model.parameters()), torch.device("cpu"))
+    device = device_of(model)
 
     def export() -> torch.export.ExportedProgram:
         return torch.export.export(_Flat(model), args, dict(kwargs), strict=False)

@@ -25,8 +25,14 @@ def example(shape: Sequence[int], dtype: torch.dtype = torch.float32, *, like: n
         >>> example((2, 3), like=nn.Linear(3, 4, device="meta")).device.type
         'meta'
     """
-    first = next((tensor for tensor in [*like.parameters(), *like.buffers()]), None)
-    return torch.zeros(tuple(shape), dtype=dtype, device="cpu" if first is None else first.device)
+    return torch.zeros(tuple(shape), dtype=dtype, device=device_of(like))
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of a module's first tensor, or meta where any is on it; the CPU without any."""
+    devices = [tensor.device for tensor in (*model.parameters(), *model.buffers())]
+    meta = next((device for device in devices if device.type == "meta"), None)
+    return meta or (devices[0] if devices else torch.device("cpu"))
 
 
 def checked(
@@ -54,7 +60,7 @@ def _placed(model: nn.Module, value: Any) -> Any:
     """Return a tensor on the meta device where the model is there, which real ones do not go with."""
     if not isinstance(value, torch.Tensor):
         return value
-    meta = any(tensor.is_meta for tensor in model.parameters())
+    meta = device_of(model).type == "meta"
     return value.to("meta") if meta and not value.is_meta else value
 
 

@@ -7,37 +7,38 @@ from typing import Any
 
 from torch import fx
 
-from fanin.frameworks.torch.graph.sources import calls_of
+from fanin.frameworks.torch.graph.sources import Paths
 from fanin.frameworks.torch.graph.values import Value
 from fanin.frameworks.torch.inventory import is_parametrization
 
 
-def layer_nodes(made: Mapping[fx.Node, Any], drop: str) -> dict[str, Value]:
+def layer_nodes(made: Mapping[fx.Node, Any], paths: Paths) -> dict[str, Value]:
     """Return the value that each call of a module returns, by the module's path, in the order of their ends.
 
     It is the last one that is read outside of the call; the first of several results of one operation.
 
     Args:
         made: The value of each traced operation when it was computed, in their order.
-        drop: A prefix of paths that is not the model's own.
+        paths: Those of the model's modules.
     """
     places = {node: place for place, node in enumerate(made)}
-    inside = {node: {key for key, *_ in calls_of(node, drop)} for node in made}
+    calls = {node: paths.calls(node) for node in made}
+    inside = {node: {key for key, *_ in calls[node]} for node in made}
     last: dict[str, fx.Node] = {}
     read: dict[str, fx.Node] = {}
-    paths: dict[str, str] = {}
+    named: dict[str, str] = {}
     for node in made:
         if node.op != "call_function" or _nodeless(made[node]):
             continue
         outer = _read_outside(node, inside)
-        for key, path, _ in calls_of(node, drop):
-            paths[key] = path
+        for key, path, _ in calls[node]:
+            named[key] = path
             last[key] = node
             if key in outer and not _same_operation(read.get(key), node):
                 read[key] = node
     ends = {key: read.get(key, last[key]) for key in last}
-    ordered = sorted(ends, key=lambda key: (places[last[key]], -len(paths[key])))
-    return _named([(paths[key], _first(made[ends[key]])) for key in ordered])
+    ordered = sorted(ends, key=lambda key: (places[last[key]], -len(named[key])))
+    return _named([(named[key], _first(made[ends[key]])) for key in ordered])
 
 
 def _read_outside(node: fx.Node, inside: Mapping[fx.Node, set[str]]) -> set[str]:

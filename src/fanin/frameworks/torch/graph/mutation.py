@@ -9,12 +9,14 @@ import torch
 from torch import fx
 
 from fanin.frameworks.torch.graph.folding import folded, is_random
+from fanin.frameworks.torch.graph.ops.shapes import order_of
 from fanin.frameworks.torch.graph.values import Value, number_of
 
 if TYPE_CHECKING:
     from fanin.frameworks.torch.graph.walking import Walker
 
 _SHAPED = ("view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "_unsafe_view")
+_PERMUTING = ("permute", "transpose", "swapaxes", "swapdims", "t", "numpy_T", "mT")
 _SAME = ("alias", "detach", "contiguous", "to")
 
 
@@ -43,7 +45,8 @@ class Places:
         """Return the value of a traced tensor; of a view into what was written to, the new one."""
         if node in self._stale:
             self._stale.discard(node)
-            self._now[node] = self.walker.converted(node)
+            written: Any = node.args[0] if _writes(node) else None
+            self._now[node] = self.walker.converted(node) if written is None else self.read(written)
         return self._now[node]
 
     def write(self, node: fx.Node, name: str, args: Any, kwargs: Any) -> Any:
@@ -97,6 +100,12 @@ class Places:
         self._stale -= set(path)
 
 
+def _writes(node: fx.Node) -> bool:
+    """Return whether an operation returns the operand that it wrote to."""
+    target: Any = node.target
+    return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
+
+
 def _base(node: fx.Node) -> fx.Node | None:
     """Return the tensor that a traced one is a view of, None for one with memory of its own."""
     if node.op != "call_function" or not node.args or not isinstance(node.args[0], fx.Node):
@@ -115,20 +124,20 @@ def _inserted(walker: Walker, view: fx.Node, base: Any, value: Any) -> Any:
     if view.target is operator.getitem:
         return [value if place == args[0] else old for place, old in enumerate(base)]
     if isinstance(value, list | tuple):
-        return _joined(walker, view, base, value)
+        return _joined(walker, view, base, value, args)
     if base.constant and value.constant:
         return _written_into(view, base, value, args)
     return _put_back(walker, view, base, value, (base, *args))
 
 
-def _joined(walker: Walker, view: fx.Node, base: Value, parts: Any) -> Value:
-    """Return what was split into parts."""
-    part = (*parts[0].shape, -1)
-    changed = next(axis for axis, size in enumerate(base.shape) if size != part[axis])
-    if parts[0].ndim < base.ndim:
-        shape = [*base.shape[:changed], 1, *base.shape[changed + 1 :]]
-        parts = [walker.builder.reshape(part, shape) for part in parts]
-    return walker.builder.concat(parts, changed)
+def _joined(walker: Walker, view: fx.Node, base: Value, parts: Any, args: Any) -> Value:
+    """Return what was split into parts, or into single places."""
+    if "unbind" in str(view.target):
+        axis = base.axis(args[0] if args else 0)
+        shape = [1 if place == axis else size for place, size in enumerate(base.shape)]
+        return walker.builder.concat([walker.builder.reshape(part, shape) for part in parts], axis)
+    cut = [axis for axis, size in enumerate(base.shape) if size != parts[0].shape[axis]]
+    return walker.builder.concat(parts, cut[0]) if cut else parts[0]
 
 
 def _written_into(view: fx.Node, base: Value, value: Value, args: Any) -> Value:
@@ -146,13 +155,8 @@ def _put_back(walker: Walker, view: fx.Node, base: Value, value: Value, args: An
         return value
     if name in _SHAPED:
         return graph.reshape(value, base.shape)
-    if name in ("transpose", "t"):
-        axes = [base.axis(axis) for axis in (args[1:3] if name == "transpose" else (0, 1))]
-        order = list(range(base.ndim))
-        order[axes[0]], order[axes[1]] = order[axes[1]], order[axes[0]]
-        return graph.permute(value, order)
-    if name == "permute":
-        order = [base.axis(axis) for axis in args[1]]
+    if name in _PERMUTING:
+        order = order_of(name, base, args[1:])
         return graph.permute(value, [order.index(axis) for axis in range(base.ndim)])
     found = _window(name, args, base)
     if found is None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from fanin.graph.signal import Source
 
@@ -15,32 +15,46 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 _NOT_THE_USERS = (f"{Path(torch.__file__).parent}/", f"{Path(__file__).parent}/", "<")
 
 
-def calls_of(node: fx.Node, drop: str) -> list[tuple[str, str, str]]:
-    """Return the calls of modules that an operation is made in, the outermost first.
+class Paths:
+    """Paths of the modules of a model that is traced as a part of another module.
 
     Args:
-        node: The operation.
-        drop: A prefix of paths that is not the model's own.
-
-    Returns:
-        For each call what tells it from others, the module's path and its type.
+        model: The model.
+        prefix: Where it stands in the module that is traced.
     """
-    stack = node.meta.get("nn_module_stack") or {}
-    calls = []
-    for key, (path, kind) in stack.items():
-        if path != drop and not path.startswith(f"{drop}."):
-            continue
-        name = kind if isinstance(kind, str) else kind.__name__
-        calls.append((key, path.removeprefix(drop).removeprefix("."), name.rpartition(".")[2]))
-    return calls
+
+    def __init__(self, model: nn.Module, prefix: str) -> None:
+        self.prefix = prefix
+        first: dict[nn.Module, str] = {}
+        self._first = {
+            path: first.setdefault(module, path)
+            for path, module in model.named_modules(remove_duplicate=False)
+        }
+
+    def calls(self, node: fx.Node) -> list[tuple[str, str, str]]:
+        """Return the calls of modules that an operation is made in, the outermost first.
+
+        Returns:
+            For each call what tells it from others, the module's first path and its type.
+        """
+        calls = []
+        for key, (full, kind) in (node.meta.get("nn_module_stack") or {}).items():
+            path = full.removeprefix(self.prefix).removeprefix(".")
+            if full.startswith(self.prefix) and path in self._first:
+                name = kind if isinstance(kind, str) else kind.__name__
+                calls.append((key, self._first[path], name.rpartition(".")[2]))
+        return calls
+
+    def source(self, node: fx.Node) -> Source:
+        """Return the innermost module of an operation, and the user's line."""
+        calls = self.calls(node)
+        path, kind = calls[-1][1:] if calls else ("", "")
+        return Source(path, kind, *line_of(node))
 
 
-def source_of(node: fx.Node, drop: str) -> Source:
-    """Return the innermost module of an operation, and the user's line."""
-    calls = calls_of(node, drop)
-    path, kind = calls[-1][1:] if calls else ("", "")
-    file, line = _line(node.meta.get("stack_trace") or "")
-    return Source(path, kind, file, line)
+def line_of(node: fx.Node) -> tuple[str, int]:
+    """Return file and line of the user's code that an operation comes from."""
+    return _line(node.meta.get("stack_trace") or "")
 
 
 @functools.lru_cache(maxsize=4096)

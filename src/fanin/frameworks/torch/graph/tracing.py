@@ -15,6 +15,7 @@ from fanin.frameworks.torch.graph.builder import Builder
 from fanin.frameworks.torch.graph.exporting import PREFIX, exported
 from fanin.frameworks.torch.graph.inputs import checked, input_names
 from fanin.frameworks.torch.graph.layers import layer_nodes
+from fanin.frameworks.torch.graph.sources import Paths
 from fanin.frameworks.torch.graph.values import Value, dtype_name
 from fanin.frameworks.torch.graph.walking import Walker
 from fanin.frameworks.torch.inventory import uncompiled
@@ -54,22 +55,17 @@ def signal_graph(
         weights = weights_of(model, laws or {})
         builder = Builder()
         known = _placeholders(program, builder, weights, input_names(model, args, kwargs))
-        return _graph(program, builder, weights, known, type(model).__name__)
+        walker = Walker(builder, program.graph_module, known, Paths(model, PREFIX))
+        return _graph(program, walker, weights, type(model).__name__)
 
 
-def _graph(
-    program: torch.export.ExportedProgram,
-    builder: Builder,
-    weights: Weights,
-    known: Mapping[str, Value],
-    name: str,
-) -> SignalGraph:
-    walker = Walker(builder, program.graph_module, known, PREFIX)
+def _graph(program: torch.export.ExportedProgram, walker: Walker, weights: Weights, name: str) -> SignalGraph:
+    builder = walker.builder
     outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
     if not outputs:
         raise FaninError(f"{name} returns no tensor.", expected="a model that returns what it computes")
     names = tuple(builder.output(value) for value in outputs)
-    ends = layer_nodes(walker.made, PREFIX)
+    ends = layer_nodes(walker.made, walker.paths)
     layers = {path: builder.node_of(value) for path, value in ends.items() if builder.node_of(value)}
     return _alive(builder, names, layers, weights, name)
 

@@ -16,7 +16,7 @@ from fanin.frameworks.torch.graph.call import CONVERTERS, Call
 from fanin.frameworks.torch.graph.folding import folded, is_random
 from fanin.frameworks.torch.graph.functions import OPERATOR
 from fanin.frameworks.torch.graph.mutation import Places
-from fanin.frameworks.torch.graph.sources import source_of
+from fanin.frameworks.torch.graph.sources import Paths, line_of
 from fanin.frameworks.torch.graph.values import Value, dtype_name
 
 _IGNORED = (
@@ -49,13 +49,13 @@ class Walker:
         builder: Where nodes go.
         module: Whose attributes the graph reads.
         known: Values of its first placeholders, by their names.
-        drop: The prefix of module paths that is not the model's own.
+        paths: Those of the model's modules.
     """
 
     def __init__(
-        self, builder: Builder, module: torch.nn.Module, known: Mapping[str, Value], drop: str
+        self, builder: Builder, module: torch.nn.Module, known: Mapping[str, Value], paths: Paths
     ) -> None:
-        self.builder, self.module, self.known, self.drop = builder, module, known, drop
+        self.builder, self.module, self.known, self.paths = builder, module, known, paths
         self.made: dict[fx.Node, Any] = {}
         self.places = Places(self)
 
@@ -80,7 +80,7 @@ class Walker:
             found = operator.attrgetter(str(node.target))(self.module)
             return _constant(found) if isinstance(found, torch.Tensor) else found
         self.builder.label = node.name
-        self.builder.source = source_of(node, self.drop)
+        self.builder.source = self.paths.source(node)
         if node.target is operator.getitem:
             return self.read(node.args[0])[node.args[1]]
         name = getattr(node.target, "__name__", "")
@@ -131,7 +131,7 @@ class Walker:
         inner: Any = args[place]
         doors = [child for child in inner.graph.nodes if child.op == "placeholder"]
         known: dict[str, Any] = dict(zip((door.name for door in doors), args[place + 1 :], strict=True))
-        walker = Walker(self.builder, inner, known, self.drop)
+        walker = Walker(self.builder, inner, known, self.paths)
         results = walker.run(inner.graph)
         self.made |= walker.made
         for door, outer in zip(doors, node.args[place + 1 :], strict=True):
@@ -228,9 +228,10 @@ def _results(node: fx.Node) -> tuple[tuple[tuple[int, ...], str], ...]:
 
 def _shape(node: fx.Node, tensor: torch.Tensor) -> tuple[int, ...]:
     if not all(isinstance(size, int) for size in tensor.shape):
-        where = source_of(node, "")
+        file, line = line_of(node)
+        at = f" at {file}:{line}" if file else ""
         raise FaninError(
-            f"{node.name} at {where} has a size that depends on values: {tuple(tensor.shape)}.",
+            f"{node.name}{at} has a size that depends on values: {tuple(tensor.shape)}.",
             expected="shapes that follow from the shapes of the inputs",
             fix="replace it by an operation of a fixed size, such as a mask",
         )

@@ -51,7 +51,7 @@ def recorded(build: Callable[[], nn.Module]) -> nn.Module:
     Example:
         >>> model = recorded(lambda: nn.Linear(4, 3))
         >>> declared(model).memories.law(model.weight)
-        Law(mean=0.0, variance=0.08333333333333333, name='uniform', orthogonal=False)
+        Law(mean=0.0, variance=0.08333..., name='uniform', orthogonal=False)
     """
     with torch.device("meta"), _recording() as memories:
         model = build()

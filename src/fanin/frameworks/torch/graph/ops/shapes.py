@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 from fanin.frameworks.torch.graph.call import Call, Result, converts
 from fanin.frameworks.torch.graph.values import Value, number_of
@@ -26,23 +27,28 @@ def _reshape(call: Call) -> Result:
     "permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "numpy_T", "mT", "adjoint"
 )
 def _permute(call: Call) -> Result:
-    return call.graph.permute(call.x, _order(call))
+    name = call.target.removeprefix("aten.")
+    return call.graph.permute(call.x, order_of(name, call.x, list(call.arguments.values())[1:]))
 
 
-def _order(call: Call) -> list[int]:
-    name, x = call.target.removeprefix("aten."), call.x
+def order_of(name: str, x: Value, arguments: Sequence[Any]) -> list[int]:
+    """Return which axis of a value each axis is after an operation that only moves axes.
+
+    Args:
+        name: PyTorch's name of the operation.
+        x: The value.
+        arguments: What follows it.
+    """
     axes = list(range(x.ndim))
     if name == "permute":
-        return [x.axis(axis) for axis in call["dims"]]
+        return [x.axis(axis) for axis in arguments[0]]
     if name in ("movedim", "moveaxis"):
-        return _moved(x, call["source"], call["destination"])
+        return _moved(x, *arguments)
     if name in ("transpose", "swapaxes", "swapdims"):
-        first, second = (x.axis(axis) for axis in list(call.arguments.values())[1:3])
+        first, second = (x.axis(axis) for axis in arguments)
         axes[first], axes[second] = axes[second], axes[first]
         return axes
-    if name == "numpy_T":
-        return axes[::-1]
-    return [*axes[:-2], *axes[-2:][::-1]]
+    return axes[::-1] if name == "numpy_T" else [*axes[:-2], *axes[-2:][::-1]]
 
 
 def _moved(x: Value, source: int | Sequence[int], target: int | Sequence[int]) -> list[int]:
