@@ -314,6 +314,17 @@ def test_the_same_module_twice_has_an_entry_a_call():
     assert list(graph.layers) == ["fc", "fc#2"]
 
 
+def test_what_only_hands_out_its_parameters_is_no_layer():
+    from fanin.frameworks.jax.graph.linen import call_of
+    from fanin.frameworks.jax.graph.tags import output_of
+    from fanin.frameworks.jax.graph.trace import program
+
+    module, x = Recurrent(nn.OptimizedLSTMCell), image(2, 6, 4)
+    assert list(signal_graph(module, x).layers) == ["RNN_0", "RNN_1", "Dense_0"]
+    marked = [output_of(equation) for equation in program(call_of(module, (x,), {})).jaxpr.eqns]
+    assert [place.path for place in marked if place] == ["RNN_0", "RNN_1", "Dense_0", ""]
+
+
 def test_dropout_is_an_op_in_training():
     class Dropped(nn.Module):
         @nn.compact

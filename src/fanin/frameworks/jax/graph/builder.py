@@ -152,7 +152,9 @@ class Builder:
         return isinstance(value, Made | Spread) and not self.varies(value)
 
     def end_of_layer(self, path: str, value: Value) -> None:
-        """Take note that a value is a module's output."""
+        """Take note that a value is a module's output, unless it is no signal: a parameter that it holds."""
+        if not self.varies(value):
+            return
         calls = 1 + sum(name == path or name.startswith(f"{path}#") for name in self.layers)
         self.layers[path if calls == 1 else f"{path}#{calls}"] = self.node(value)
 

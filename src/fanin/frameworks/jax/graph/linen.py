@@ -83,4 +83,5 @@ def _marked(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorCon
         return call(*args, **kwargs)
     place = Place(".".join(module.path), type(module).__name__)
     ends = context.method_name in ("__call__", "attend")
-    return call_marked(place, functools.partial(call, *args, **kwargs), ends=ends)
+    whole = functools.partial(call, *args, **kwargs)
+    return call_marked(place, whole, ends=ends, own=lambda: module.variables)

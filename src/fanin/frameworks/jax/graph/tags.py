@@ -31,21 +31,27 @@ class Place:
         return f"{mark}|{self.path}|{self.type}"
 
 
-def call_marked(place: Place, call: Callable[[], Any], *, ends: bool = True) -> Any:
+def call_marked(
+    place: Place, call: Callable[[], Any], *, ends: bool = True, own: Callable[[], Any] = list
+) -> Any:
     """Return what a module's call returns, with its equations and its first array marked.
 
     Args:
         place: The module.
         call: Its call, with its arguments.
         ends: Whether what it returns is the module's output.
+        own: The module's own arrays: one that only hands these out has no output.
     """
     with jax.named_scope(place.marked(_SCOPE)):
         outputs = call()
     if not ends:
         return outputs
     leaves, structure = jax.tree.flatten(outputs)
+    held = {id(leaf) for leaf in jax.tree.leaves(own())}
     for number, leaf in enumerate(leaves):
         if isinstance(leaf, jax.Array):
+            if id(leaf) in held:
+                return outputs
             leaves[number] = checkpoint_name(leaf, place.marked(_OUTPUT))
             break
     return jax.tree.unflatten(structure, leaves)
