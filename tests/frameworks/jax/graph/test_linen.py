@@ -410,3 +410,13 @@ def test_branches_and_loops_on_data_are_opaque_with_a_reason():
         "cond": "which branch runs depends on the data",
         "while": "how often a while loop runs depends on the data",
     }
+
+
+def test_laws_of_a_plan_take_the_place_of_the_initializers():
+    import fanin
+    from fanin.schemes.laws import laws_of
+
+    x = image(2, 8)
+    laws = laws_of(fanin.plan(Mlp(), "he_normal", inputs=x))
+    weight = signal_graph(Mlp(), x, laws=laws).weight["Dense_1.kernel"]
+    assert (weight.source, weight.law.variance) == ("plan", pytest.approx(2 / 16))
