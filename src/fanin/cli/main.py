@@ -18,6 +18,7 @@ _COMMANDS = {
     "gain": "The gain of an activation, and whether depth keeps it.",
     "phase": "Order and chaos: mean field theory of an activation.",
     "plan": "What a scheme would do to every parameter of a model.",
+    "propagate": "What signals and gradients will do in a model.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
 }

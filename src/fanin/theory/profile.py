@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fanin.errors import FaninError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from fanin.report.profile.record import ProfileRecord
+    from fanin.theory.comparing import ProfileComparison
 
 
 @dataclass(frozen=True)
@@ -140,3 +150,102 @@ class SignalProfile(Mapping[str, LayerSignal]):
 
     def __len__(self) -> int:
         return len(self.layers)
+
+    @property
+    def chi_1(self) -> float | None:
+        """Geometric mean of chi_1 over the layers where it is known."""
+        values = [layer.chi_1 for layer in self.layers if layer.chi_1]
+        return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+
+    def compare(self, other: SignalProfile) -> ProfileComparison:
+        """Return this profile beside another one of the same model.
+
+        Args:
+            other: Such as what `measure` found, beside what `propagate` predicts.
+
+        Raises:
+            FaninError: They have no layer in common.
+        """
+        from fanin.theory.comparing import compare
+
+        return compare(self, other)
+
+    def plot(self, measured: SignalProfile | None = None) -> Any:
+        """Return an Altair chart of second moments along the depth, forward and backward.
+
+        Args:
+            measured: Another profile, drawn as points.
+        """
+        from fanin.report.profile import charts
+
+        return charts.chart(self.to_dict(), None if measured is None else measured.to_dict())
+
+    def to_dict(self) -> ProfileRecord:
+        """Return it as plain data for JSON (see docs/json.md); what is not finite is None."""
+        from fanin.theory.profile_records import record_of
+
+        return record_of(self)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return it as JSON, and write it to a file if a path is given."""
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            from fanin.report.profile.html import write
+
+            write(path, text)
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> SignalProfile:
+        """Return a profile from JSON, or from a file of it.
+
+        Raises:
+            FaninError: It is no profile.
+        """
+        from fanin.theory.profile_records import profile_of
+
+        text = str(source)
+        if isinstance(source, Path) or not text.lstrip().startswith("{"):
+            text = _read(Path(source))
+        try:
+            return profile_of(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise FaninError(f"This is no JSON: {error}.", expected="what to_json() returns") from error
+
+    def to_html(self, path: str | Path, measured: SignalProfile | None = None) -> Path:
+        """Write a page that needs no network, with charts and tables.
+
+        Args:
+            path: The file.
+            measured: Another profile, shown beside this one.
+
+        Raises:
+            FaninError: The file cannot be written.
+        """
+        from fanin.report.profile import html
+
+        beside = None if measured is None else self.compare(measured).to_dict()
+        return html.write(path, html.page(self.to_dict(), beside))
+
+    def __rich__(self) -> RenderableType:
+        from fanin.report.profile import text
+
+        return text.render(self.to_dict())
+
+    def __str__(self) -> str:
+        from fanin.report.profile import text
+
+        return text.plain_text(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        from fanin.report.profile import html
+
+        return html.fragment(self.to_dict())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise FaninError(f"{path} cannot be read: {reason}.", expected="a file that to_json wrote") from error

@@ -1,0 +1,126 @@
+"""`fanin propagate`: what signals and gradients will do in a model, and with --measure what they do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fanin.theory.profile import SignalProfile
+
+_EXAMPLES = """\b
+fanin propagate model.py:create_model --input 8x3x224x224
+fanin propagate model.py:create_model --input 8x128:tokens --scheme he_normal --loss cross_entropy
+fanin propagate model.py:create_model --input 32x64 --measure --seeds 5 --html signals.html"""
+
+
+@click.command("propagate", epilog=_EXAMPLES, context_settings={"show_default": True})
+@click.argument("model")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SHAPE",
+    help="Shape of an input, the batch first, such as 8x3x224x224, or 8x128:tokens; NAME=SHAPE by name; "
+    "may be repeated.",
+)
+@click.option("--scheme", help="Scheme; see fanin schemes. By default the model's own initialization.")
+@click.option("--loss", help="What gradients are of: cross_entropy, binary_cross_entropy or mse.")
+@click.option("--train", is_flag=True, help="As in training: dropout, statistics of the batch.")
+@click.option("--measure", is_flag=True, help="Also run the model, and compare.")
+@click.option("--seeds", default=1, help="With --measure: how many networks, each initialized anew.")
+@click.option("--batches", default=1, help="With --measure: how many batches a network.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with charts to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: str,
+    inputs: tuple[str, ...],
+    scheme: str | None,
+    loss: str | None,
+    train: bool,
+    measure: bool,
+    seeds: int,
+    batches: int,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what signals and gradients will do in MODEL, layer by layer; without --measure nothing is run.
+
+    MODEL is file.py:function or package.module:function, which returns a model.
+    """
+    from fanin.errors import FaninError
+
+    if not measure and (seeds, batches) != (1, 1):
+        raise FaninError("--seeds and --batches are for --measure.", fix="add --measure, or leave them out")
+    options: dict[str, Any] = {"inputs": _inputs(inputs), "scheme": scheme, "loss": loss, "train": train}
+    # What the user's files print must not get into the result.
+    with redirect_stdout(sys.stderr):
+        predicted, measured = _profiles(model, options, seeds if measure else 0, batches)
+        if html:
+            predicted.to_html(html, measured)
+            click.echo(f"Page: {html}", err=True)
+    _show(predicted, measured, as_json)
+
+
+def _profiles(
+    model: str, options: dict[str, Any], seeds: int, batches: int
+) -> tuple[SignalProfile, SignalProfile | None]:
+    """Return what is predicted, and of some seeds what is measured."""
+    with _working("reading the model"):
+        from fanin.api import measure, propagate
+
+        predicted = propagate(model, **options)
+    if not seeds:
+        return predicted, None
+    return predicted, measure(model, seeds=seeds, batches=batches, **options)
+
+
+def _show(predicted: SignalProfile, measured: SignalProfile | None, as_json: bool) -> None:
+    from rich.console import Console
+
+    if as_json:
+        result = predicted if measured is None else predicted.compare(measured)
+        click.echo(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    console.print(predicted)
+    if measured is not None:
+        console.print()
+        console.print(predicted.compare(measured))
+
+
+@contextmanager
+def _working(what: str) -> Iterator[None]:
+    """Say on a terminal what takes its time."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+
+
+def _inputs(texts: tuple[str, ...]) -> Any:
+    """Return the inputs that the command line describes."""
+    from fanin.errors import FaninError
+
+    if not texts:
+        raise FaninError(
+            "There is no --input.",
+            expected="the shape of an input, the batch first",
+            fix="--input 8x3x224x224, or --input 8x128:tokens for whole numbers that look up rows of a table",
+        )
+    pairs = [text.partition("=") for text in texts]
+    if not any(equals for _, equals, _ in pairs):
+        return tuple(texts)
+    if not all(equals for _, equals, _ in pairs):
+        raise FaninError("Some inputs have names and others have not.", fix="give all of them names, or none")
+    return {name: shape for name, _, shape in pairs}

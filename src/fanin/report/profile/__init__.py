@@ -1,0 +1,1 @@
+"""The signals of a model as text, HTML and charts, and predicted ones beside measured ones."""

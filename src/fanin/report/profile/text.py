@@ -1,0 +1,151 @@
+"""A profile in the terminal: what happens over the depth, then layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from fanin.report.numbers import plain, significant, tied
+from fanin.report.profile import depth, rows
+from fanin.report.profile.record import LayerRecord, ProfileRecord
+
+WIDTH = 80
+_LANE = 11
+_MARKS = {"forward": "●", "backward": "○"}
+_BOTH = "◉"
+_NAME = 21
+
+
+class Lane:
+    """A column in which a mark's place is a number on a logarithmic scale.
+
+    Args:
+        values: The numbers that will be shown; at least a decade is.
+    """
+
+    def __init__(self, values: Sequence[float | None]) -> None:
+        logs = [math.log10(value) for value in values if value and value > 0 and math.isfinite(value)]
+        low, high = (min(logs), max(logs)) if logs else (0.0, 0.0)
+        spare = max(1 - (high - low), 0) / 2
+        self.low, self.high, self.empty = low - spare, high + spare, not logs
+
+    def place(self, value: float | None) -> int | None:
+        """Return the place of a number's mark, from 0; None where it has none."""
+        if not value or value < 0 or not math.isfinite(value) or self.empty:
+            return None
+        return round((math.log10(value) - self.low) / (self.high - self.low) * (_LANE - 1))
+
+    def __str__(self) -> str:
+        return f"{significant(10**self.low, 2)} to {significant(10**self.high, 2)}"
+
+
+def render(record: ProfileRecord) -> RenderableType:
+    """Return a profile as something that Rich prints, no wider than 80 columns.
+
+    Args:
+        record: What a profile says.
+    """
+    title = Text(plain(record["model"]), style="bold", overflow="fold")
+    title.append(f"  {rows.source(record)}", style="not bold dim")
+    sentences = [Text(tied(plain(words))) for words in rows.summary(record)]
+    notes = [*rows.reasons(record), *record["notes"]]
+    told = [Text(tied(plain(words)), style="yellow" if "unknown" in words else "dim") for words in notes]
+    layers = depth.shown(record)
+    lanes = {way: Lane([depth.q_of(layer, way) for layer in layers]) for way in _MARKS}
+    about = Text(tied(plain(rows.about(record))), style="dim")
+    parts: list[RenderableType] = [title, about, Text(), *sentences]
+    if layers:
+        parts += [Text(), _table(layers, lanes), Text(_legend(lanes), style="dim")]
+    return Constrain(Group(*parts, *([Text()] if told else []), *told), WIDTH)
+
+
+def _legend(lanes: dict[str, Lane]) -> str:
+    known = [f"{_MARKS[way]} {name} from {lanes[way]}" for way, name in _NAMES if not lanes[way].empty]
+    return f"{', '.join(known)}, on log scales; ± is one standard deviation." if known else ""
+
+
+_NAMES = (("forward", "q"), ("backward", "gradient"))
+
+
+def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("layer", no_wrap=True, width=_NAME)
+    headings = ["q", "mean", "c", "gradient q"]
+    if any(layer["chi_1"] is not None for layer in layers):
+        headings.append("χ₁")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    table.add_column("", no_wrap=True, width=_LANE)
+    hidden = {fold.start: fold for fold in depth.folds(layers)}
+    place = 0
+    while place < len(layers):
+        fold = hidden.get(place)
+        if fold is not None:
+            _add_fold(table, layers[fold.start : fold.stop], fold.period)
+            place = fold.stop
+            continue
+        _add(table, layers[place], lanes, len(headings))
+        place += 1
+    return table
+
+
+def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int) -> None:
+    row = rows.row(layer)
+    if layer["forward"] is None:
+        table.add_row(_name(row), Text("unknown", style="yellow"))
+        return
+    cells = (row.q, row.mean, row.c, row.gradient, row.chi)
+    table.add_row(_name(row), *map(Text, cells[:count]), Text(_lane(layer, lanes)))
+
+
+def _name(row: rows.Row) -> Text:
+    """Return a layer's path, its beginning left out if it is long, and its type where there is room."""
+    name, kind = plain(row.name), plain(row.type)
+    if len(name) > _NAME:
+        return Text(f"…{name[1 - _NAME :]}")
+    room = _NAME - len(name) - 1
+    if room < min(len(kind), 4):
+        return Text(name)
+    shown = kind if len(kind) <= room else f"{kind[: room - 1]}…"
+    return Text.assemble(name, " ", (shown, "dim"))
+
+
+def _lane(layer: LayerRecord, lanes: dict[str, Lane]) -> str:
+    cells = ["·"] * _LANE
+    for way, mark in _MARKS.items():
+        place = lanes[way].place(depth.q_of(layer, way))
+        if place is not None:
+            cells[place] = mark if cells[place] == "·" else _BOTH
+    return "".join(cells)
+
+
+def _add_fold(table: Table, layers: Sequence[LayerRecord], period: int) -> None:
+    times = len(layers) // period
+    each = "" if period == 1 else f" of {period} layers"
+    ends = [_range(layers[period - 1 :: period], way) for way, _ in _NAMES]
+    name = Text(f"⋮ {times} more{each}", style="dim")
+    table.add_row(name, Text(ends[0], style="dim"), "", "", Text(ends[1], style="dim"))
+
+
+def _range(layers: Sequence[LayerRecord], way: str) -> str:
+    known = [value for layer in layers if (value := depth.q_of(layer, way)) is not None]
+    return f"→ {rows.number(known[-1])}" if known else ""
+
+
+def plain_text(record: ProfileRecord) -> str:
+    """Return a profile as text of at most 80 columns."""
+    return printed(render(record))
+
+
+def printed(shown: RenderableType) -> str:
+    """Return what Rich prints, without colours."""
+    console = Console(file=StringIO(), width=WIDTH, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
