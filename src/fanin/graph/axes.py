@@ -105,8 +105,12 @@ def _roles(axes: Axes) -> tuple[Role, ...]:
     found: list[Role] = []
     for place, axis in enumerate(axes):
         roles = {atom.role for atom in axis}
-        role: Role = roles.pop() if len(roles) == 1 else "mixed" if roles else "position"
-        found.append("head" if role == "channel" and place != channels[-1] else role)
+        if roles == {"channel"} and place != channels[-1]:
+            found.append("head")
+        elif len(roles) > 1:
+            found.append("mixed")
+        else:
+            found.append(axis[0].role if axis else "position")
     return tuple(found)
 
 
@@ -211,7 +215,9 @@ def _linear(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     (x_letters, kernel_letters), y_letters = letters(node["equation"])
     contracted = [axis for axis, letter in zip(x, x_letters, strict=True) if letter not in y_letters]
     leaves = _leaves(atom for axis in contracted for atom in axis)
-    kept = _leaves(atom for axis, letter in zip(x, x_letters, strict=True) if letter in y_letters for atom in axis)
+    kept = _leaves(
+        atom for axis, letter in zip(x, x_letters, strict=True) if letter in y_letters for atom in axis
+    )
     if any(leaf.role == "channel" for leaf in kept):
         _tell(leaves, "position")  # of what has channels already, others are mixed
     mixing = bool(leaves) and all(leaf.role == "position" for leaf in leaves)
@@ -309,8 +315,8 @@ def _concat(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     rest = [[axis if at != place else [] for at, axis in enumerate(value)] for value in inputs]
     shape = tuple(1 if at == place else size for at, size in enumerate(node.shape))
     result = _joined(replace(node, shape=shape), rest)
-    roles = [leaf.role for value in inputs for leaf in _leaves(value[place]) if leaf.role]
-    result[place] = _new(node.shape[place], roles[0] if len(set(roles)) == 1 else None)
+    roles: set[AtomRole] = {leaf.role for value in inputs for leaf in _leaves(value[place]) if leaf.role}
+    result[place] = _new(node.shape[place], roles.pop() if len(roles) == 1 else None)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,7 +91,7 @@ class Places:
     def positions(self) -> np.ndarray:
         """A position for each point, spread over its block, (points,)."""
         if self.grid:
-            return np.ravel_multi_index(tuple(self.coordinates.T), self.grid)
+            return np.asarray(np.ravel_multi_index(tuple(self.coordinates.T), self.grid))
         starts = np.cumsum([0, *self.sizes[:-1]])
         spread = [
             start + (np.arange(points) + 0.5) * size / points
@@ -125,6 +126,7 @@ def ends(length: int) -> np.ndarray:
     return found
 
 
+@functools.cache
 def pair_counts(places: Places, examples: int) -> Array:
     """Return how many pairs of (example, position) each pair of points stands for.
 

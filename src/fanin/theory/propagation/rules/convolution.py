@@ -32,11 +32,11 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     places, source, reads = _geometry(node, x, context)
     channels = context.size(node.inputs[0], "channel") / node["groups"]
     outs = context.size(node.name, "channel") / node["groups"]
-    variance = kernel.law.variance
+    law = kernel.law
     windows = _over_windows(x.covariance, x.places, source, places, reads)
     fan_in = channels * float(np.mean(reads.sum(axis=(0, 2))))
     outputs = Outputs(node, x, kernel, inputs[2:], context, fan_in)
-    y = outputs.drawn(channels * variance * windows, places)
+    y = outputs.drawn(channels * law.variance * windows, places)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
@@ -44,7 +44,7 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
         of_kernel = context.total(found * windows, places, x.examples) / len(reads)
         outputs.take_down(of_kernel, found, y, seen)
         back = _over_windows(found, places, places, source, returned(reads, places, source))
-        wanted = outs * kernel.law.second_moment * _spread(back, source, x.places)
+        wanted = outs * law.second_moment * _spread(back, source, x.places)
         return [Cotangent.normal(wanted, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)

@@ -38,8 +38,7 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
     places = _places(sums, x, context.points[node.name])
     wanted = sums.fan_in * law.variance * inner
     if law.mean:
-        around = x.covariance - _product_of_means(x)
-        wanted = wanted + sums.fan_in * law.mean**2 * (mean_place(around, x.places) if sums.positions else around)
+        wanted = wanted + sums.fan_in * law.mean**2 * _around_means(x, sums.positions)
     outputs = Outputs(node, x, kernel, inputs[2:], context, sums.fan_in)
     y = outputs.drawn(_apart(wanted, places) if sums.made else _moved(wanted, sums, x, places), places)
 
@@ -48,7 +47,8 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         seen = context.seen_back(cotangent, y)
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
-        outputs.take_down(context.total(_at(outer, places, at) * inner, at, x.examples), found, y, seen)
+        of_kernel = context.total(_at(outer, places, at) * inner, at, x.examples) * sums.shared
+        outputs.take_down(of_kernel, found, y, seen)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
         return [Cotangent.normal(back, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
@@ -71,6 +71,7 @@ class _Sums:
         fan_out: Sums that each input goes into.
         positions: Whether they go over all positions.
         made: Positions of the outputs, which have weights of their own; 0 where there are none.
+        shared: Channels that are multiplied by the same weights.
         unknown: Why it cannot be told, or "".
     """
 
@@ -78,16 +79,19 @@ class _Sums:
     fan_out: int
     positions: bool
     made: int
+    shared: int = 1
     unknown: str = ""
 
     @classmethod
     def of(cls, node: Node, context: Context) -> _Sums:
-        (x_letters, _), y_letters = letters(node["equation"])
+        (x_letters, kernel_letters), y_letters = letters(node["equation"])
         x = dict(zip(x_letters, context.axes[node.inputs[0]], strict=True))
         y = dict(zip(y_letters, context.axes[node.name], strict=True))
         summed = [atom for letter, axis in x.items() if letter not in y for atom in axis]
         kept = [atom for letter, axis in x.items() if letter in y for atom in axis]
         made = [atom for letter, axis in y.items() if letter not in x for atom in axis]
+        apart = [atom for letter, axis in x.items() if letter not in kernel_letters for atom in axis]
+        shared = _size([atom for atom in apart if atom.role == "channel"])
         positions, new = _has(summed, "position"), _has(made, "position")
         unknown = ""
         if _has(summed, "batch"):
@@ -95,13 +99,14 @@ class _Sums:
         elif _has(kept, "position") and (positions or new):
             unknown = "sums over some positions and keeps others"
         places = _size([atom for atom in made if atom.role == "position"]) if new else 0
-        return cls(_size(summed), _size(made), positions, places, unknown)
+        return cls(_size(summed), _size(made), positions, places, shared, unknown)
 
 
-def _product_of_means(x: Signal) -> Covariance:
-    """Return E[x] E[x'] between places."""
+def _around_means(x: Signal, positions: bool) -> Covariance:
+    """Return E[x x'] - E[x] E[x'], averaged over positions if wanted."""
     means = np.broadcast_to(np.mean(x.values, axis=0), (SAMPLES, len(x.places)))
-    return means[:, :, None, None] * means[None, None]
+    found = x.covariance - means[:, :, None, None] * means[None, None]
+    return mean_place(found, x.places) if positions else found
 
 
 def _has(atoms: list[Atom], role: str) -> bool:

@@ -81,15 +81,6 @@ class Groups:
         highest = np.max(values, axis=0, keepdims=True)
         return values - highest - np.log(self.sums(np.exp(values - highest)))
 
-    def one_of_each(self, shape: tuple[int, ...], random: np.random.Generator) -> Array:
-        """Return 1 at one random class of each group at each place, else 0, (rows, ...)."""
-        grouped = np.zeros((self.used // self.each, self.each, *shape))
-        if self.classes > self.each:  # one in so many rows
-            return (random.random((self.rows, *shape)) < 1 / self.classes) * 1.0
-        chosen = random.integers(0, self.each, (len(grouped), 1, *shape))
-        np.put_along_axis(grouped, chosen, 1.0, axis=1)
-        return self._back(grouped)
-
     def _back(self, grouped: Array) -> Array:
         flat = grouped.reshape(self.used, *grouped.shape[2:])
         return flat[np.arange(self.rows) % self.used]

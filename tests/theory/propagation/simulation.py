@@ -1,0 +1,301 @@
+"""What a graph does, simulated: random weights and inputs, PyTorch's functions, gradients by autograd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as f
+
+from fanin.graph.axes import axes_of
+from fanin.graph.signal import Law, Node, SignalGraph, Weight
+from fanin.theory.propagation.covariance import pair_counts, second_moment
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.run import Run, run
+from fanin.theory.propagation.signal import Signal
+from frameworks.torch.graph.interpret import OPS
+
+NAMES = ("q", "mean", "example", "position", "both")
+"""E[x^2]; E[x]; E[x x'] of two examples at a position, of two positions of an example, of both."""
+
+
+@dataclass
+class Found:
+    """Moments and their standard errors, by name."""
+
+    value: dict[str, float]
+    error: dict[str, float]
+
+
+@dataclass
+class Simulated:
+    """Averages over many networks.
+
+    Args:
+        forward: Of each node.
+        backward: Of the gradient with respect to each node.
+        parameters: E[dw^2] of each weight.
+    """
+
+    forward: dict[str, Found]
+    backward: dict[str, Found]
+    parameters: dict[str, Found]
+
+
+def simulated(
+    graph: SignalGraph, laws: Mapping[str, InputLaw] | None = None, *, draws=800, loss=None, seed=0
+) -> Simulated:
+    """Return the moments of a graph's values and gradients over random networks and inputs."""
+    with _one_thread():
+        return _simulated(graph, laws, draws, loss, seed)
+
+
+@contextmanager
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # values are small: more threads would wait for each other
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _simulated(graph, laws, draws, loss, seed):
+    random = torch.Generator().manual_seed(seed)
+    axes = axes_of(graph)
+    forward, backward, parameters = {}, {}, {}
+    for _ in range(draws):
+        values, weights = _forward(graph, laws or {}, random)
+        _backward(graph, values, loss, random)
+        for node in graph:
+            x = values[node.name]
+            if node.op in ("parameter", "constant") or not x.is_floating_point():
+                continue
+            _record(forward, node, x.detach(), axes)
+            if x.grad is not None:
+                _record(backward, node, x.grad, axes)
+        for name, tensor in weights.items():
+            if tensor.grad is not None:
+                parameters.setdefault(name, []).append({"q": float(tensor.grad.double().square().mean())})
+    return Simulated(_averaged(forward), _averaged(backward), _averaged(parameters))
+
+
+def _forward(graph, laws, random):
+    values, weights = {}, {}
+    for node in graph:
+        if node.op == "input":
+            value = _given(node, laws.get(node.name, InputLaw()), graph, random)
+        elif node.op == "parameter":
+            value = _drawn(graph.weight[node["weight"]], random)
+            weights[node["weight"]] = value
+        elif node.op == "dropout":
+            value = _dropped(node, values[node.inputs[0]], random)
+        elif node.op == "loss":
+            value = _loss(node["kind"], values[node.inputs[0]], random)
+        else:
+            value = OPS[node.op](node, [values[name] for name in node.inputs])
+        assert tuple(value.shape) == node.shape, (node, value.shape)
+        if value.is_floating_point() and value.requires_grad:
+            value.retain_grad()
+        values[node.name] = value
+    return values, weights
+
+
+def _given(node: Node, law: InputLaw, graph, random):
+    if law.tokens:
+        reader = next(other for other in graph if node.name in other.inputs)
+        rows = graph[reader.inputs[1]].shape[0]
+        return torch.randint(0, rows, node.shape, generator=random)
+    axes = axes_of(graph)[node.name]
+    roles = [{atom.role for atom in axis} for axis in axes]
+
+    def part(share, *varies):
+        shape = [
+            size if not role or role <= {"channel", *varies} else 1
+            for size, role in zip(node.shape, roles, strict=True)
+        ]
+        return math.sqrt(max(share, 0.0)) * torch.randn(shape, generator=random)
+
+    q, level, both = law.second_moment, law.mean**2, min(law.position, law.example)
+    own = 1 - law.position - law.example + both
+    return (
+        law.mean
+        + part(both * q - level)
+        + part((law.position - both) * q, "batch")
+        + part((law.example - both) * q, "position")
+        + part(own * q, "batch", "position")
+    ).requires_grad_()
+
+
+def _drawn(weight: Weight, random):
+    law = weight.law
+    values = torch.randn(weight.shape, generator=random)
+    if weight.parts:
+        chunks = values.chunk(len(weight.parts), weight.axis)
+        return torch.cat(
+            [_of_law(chunk, part) for chunk, part in zip(chunks, weight.parts, strict=True)], weight.axis
+        ).requires_grad_()
+    assert law is not None
+    return _of_law(values, law).requires_grad_()
+
+
+def _of_law(values, law: Law):
+    return law.mean + math.sqrt(law.variance) * values
+
+
+def _dropped(node: Node, x, random):
+    shape = [1 if axis in node["shared"] else size for axis, size in enumerate(x.shape)]
+    keep = torch.rand(shape, generator=random) >= node["rate"]
+    return x * keep / (1 - node["rate"])
+
+
+def _loss(kind, x, random):
+    if kind == "cross_entropy":
+        flat = x.reshape(-1, x.shape[-1])
+        return f.cross_entropy(flat, torch.randint(0, x.shape[-1], (len(flat),), generator=random))
+    if kind == "binary_cross_entropy":
+        labels = torch.randint(0, 2, x.shape, generator=random) * 1.0
+        return f.binary_cross_entropy_with_logits(x, labels)
+    return f.mse_loss(x, torch.randn(x.shape, generator=random))
+
+
+def _backward(graph, values, loss, random):
+    outputs = [values[name] for name in graph.outputs]
+    if loss is not None:
+        return sum(_loss(loss, output, random) for output in outputs).backward()
+    starts = [
+        torch.randn(output.shape, generator=random) if output.ndim else torch.ones(()) for output in outputs
+    ]
+    return torch.autograd.backward(outputs, starts)
+
+
+def _record(found, node: Node, x, axes):
+    found.setdefault(node.name, []).append(_moments(_laid(x, axes[node.name]).double()))
+
+
+def _laid(x, axes):
+    """Return a value as (examples, positions, channels)."""
+    atoms = [atom for axis in axes for atom in axis]
+    x = x.reshape([atom.size for atom in atoms])
+    order, sizes = [], []
+    for role in ("batch", "position", "channel"):
+        mine = [place for place, atom in enumerate(atoms) if atom.role == role]
+        order += mine
+        sizes.append(math.prod(atoms[place].size for place in mine))
+    return x.permute(order).reshape(sizes)
+
+
+def _moments(x):
+    examples, positions, _ = x.shape
+    own = x.square()
+    found = {"q": own.mean(), "mean": x.mean()}
+
+    def pairs(summed, each, count):
+        return (summed.square() - each).mean() / (count * (count - 1))
+
+    if examples > 1:
+        found["example"] = pairs(x.sum(0), own.sum(0), examples)
+    if positions > 1:
+        found["position"] = pairs(x.sum(1), own.sum(1), positions)
+    if examples > 1 and positions > 1:
+        # All pairs, less those of one example or of one position.
+        whole = x.sum((0, 1)).square() - x.sum(1).square().sum(0) - x.sum(0).square().sum(0) + own.sum((0, 1))
+        found["both"] = whole.mean() / (examples * (examples - 1) * positions * (positions - 1))
+    return {name: float(value) for name, value in found.items()}
+
+
+def _averaged(found):
+    return {name: _average(each) for name, each in found.items()}
+
+
+def _average(each):
+    names = each[0]
+    columns = {name: np.asarray([moments[name] for moments in each]) for name in names}
+    error = {name: float(np.std(column, ddof=1) / math.sqrt(len(each))) for name, column in columns.items()}
+    return Found({name: float(np.mean(column)) for name, column in columns.items()}, error)
+
+
+# What the engine says
+
+
+def predicted(found: Run, name: str) -> dict[str, float]:
+    """Return the predicted moments of a node's value."""
+    value = found.values[name]
+    assert isinstance(value, Signal), value
+    return _of_places(value.covariance, value) | {"mean": value.mean}
+
+
+def predicted_back(found: Run, name: str) -> dict[str, float]:
+    """Return the predicted moments of the gradient with respect to a node's value."""
+    value, cotangent = found.values[name], found.cotangents[name]
+    return _of_places(cotangent.covariance(value.places) * cotangent.growth, value)
+
+
+def _of_places(found, value):
+    places = value.places
+    counts = pair_counts(places, 2)
+    one = np.zeros(counts.shape[1::2])
+    np.fill_diagonal(one, places.share)
+    same, apart = found[0, :, 0], found[0, :, 1]
+    total = places.total
+    result = {"q": second_moment(found, places), "example": float(np.sum(one * apart)) / total}
+    if total > 1:
+        pairs = total * (total - 1)
+        result["position"] = (float(np.sum(counts[0, :, 0] * same)) - total * result["q"]) / pairs
+        result["both"] = (float(np.sum(counts[0, :, 1] * apart)) - total * result["example"]) / pairs
+    return result
+
+
+def agree(
+    graph, names, laws=None, *, draws=800, loss=None, tolerance=0.01, backward=None, parameters=0.02, seed=0
+):
+    """Assert that predictions of some nodes, and of all weights, are what a simulation finds.
+
+    Args:
+        graph: The model.
+        names: Of the nodes whose values and gradients are compared.
+        laws: Of the inputs.
+        draws: Networks that are simulated.
+        loss: What gradients are of.
+        tolerance: Of second moments, as shares of E[x^2]; of means, of its root.
+        backward: The same of gradients; the same number unless told.
+        parameters: Of E[dw^2] of weights, by a share of it.
+    """
+    found = run(graph, laws or {}, loss=loss)
+    truth = simulated(graph, laws, draws=draws, loss=loss)
+    wrong = []
+    for name in names:
+        wrong += _different(f"{name} forward", predicted(found, name), truth.forward[name], tolerance)
+        if name in truth.backward:
+            assert name in found.cotangents, f"no gradient of {name}: {found.lost.get(name)}"
+            wrong += _different(
+                f"{name} backward", predicted_back(found, name), truth.backward[name], backward or tolerance
+            )
+    for name, measured in truth.parameters.items():
+        parts = found.context.gradients.get(name, [])
+        total = {"q": sum(part.second_moment for part in parts)}
+        wrong += _different(f"weight {name}", total, measured, parameters)
+    assert not wrong, "\n".join(wrong)
+
+
+def _different(what, predicted, measured: Found, tolerance):
+    wrong = []
+    q = measured.value["q"]
+    for name, truth in measured.value.items():
+        if name not in predicted:
+            continue
+        scale = (math.sqrt(q) if name == "mean" else q) or 1.0
+        allowed = tolerance * scale
+        assert measured.error[name] < max(allowed / 2.5, 1e-9), (
+            f"{what} {name}: the simulation is too coarse, {measured.error[name] / scale:.4f}"
+        )
+        if abs(predicted[name] - truth) > allowed:
+            wrong.append(
+                f"{what} {name}: predicted {predicted[name] / scale:.4f}, measured {truth / scale:.4f} "
+                f"+- {measured.error[name] / scale:.4f} of {scale:.4g}"
+            )
+    return wrong
