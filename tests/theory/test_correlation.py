@@ -25,7 +25,8 @@ def pairs(name, q=1.0):
 def test_relu_is_the_arc_cosine_kernel(q):
     moment, slope = pairs("relu", q).at(q, C)
     angle = np.arccos(C)
-    np.testing.assert_allclose(moment / q, (np.sin(angle) + (math.pi - angle) * C) / (2 * math.pi), atol=1e-14)
+    expected = (np.sin(angle) + (math.pi - angle) * C) / (2 * math.pi)
+    np.testing.assert_allclose(moment / q, expected, atol=1e-14)
     np.testing.assert_allclose(slope / q, (math.pi - angle) / (2 * math.pi), atol=1e-9)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fanin import FaninError, mean_field, phase_diagram
 from fanin.report.phase.record import DIAGRAM_SCHEMA
+from fanin.theory.activation import Activation
 from fanin.theory.names import named
 from fanin.theory.phase import phase_diagram_of
 
@@ -69,3 +70,8 @@ def test_it_is_plain_data_and_prints():
 def test_ranges_that_are_none(ranges):
     with pytest.raises(FaninError, match="is none"):
         phase_diagram("tanh", **ranges)
+
+
+def test_a_slope_without_a_bound_has_no_diagram():
+    with pytest.raises(FaninError, match="its slope has no bound"):
+        phase_diagram_of(Activation("root", lambda x: np.sqrt(np.abs(x))))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +31,8 @@ DEPTHS = 6.0
 """Networks train to about so many correlation lengths (Schoenholz et al. 2017, section 5)."""
 _SAME = 1 - 1e-9  # a correlation that is 1
 _ROUNDING = 1e-14
+_DRAWN = 0.5  # width of panels that is fine enough for a picture
+_INEXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ def mean_field_of(activation: Activation, weight: float, bias: float) -> MeanFie
         fixed_points=variances.fixed_points,
         variance_map=_drawn_variances(variances, q),
         correlation_map=None if correlations is None else correlations.drawn(),
-        notes=tuple(_notes(variances, q)),
+        notes=(*_notes(variances, q), *_digits(correlations)),
     )
 
 
@@ -247,9 +250,10 @@ class CorrelationMap:
 
     def drawn(self) -> tuple[tuple[float, float], ...]:
         """Return the map on a grid of correlations."""
+        pairs = replace(self.pairs, step=max(self.pairs.step, _DRAWN))
         inside = np.cos(np.linspace(0, math.pi, 37))[1:-1][::-1]
         end = (self.variances.weight * self.variances.levels.at(self.q).second + self.variances.bias) / self.q
-        moments, _ = self.pairs.at(self.q, inside)
+        moments, _ = pairs.at(self.q, inside)
         values = (self.variances.weight * moments + self.variances.bias) / self.q
         return (*zip(map(float, inside), map(float, values), strict=True), (1.0, end))
 
@@ -307,6 +311,12 @@ def _notes(variances: VarianceMap, q: float) -> list[str]:
     if here == "unstable":
         notes.append("The variance stays there only while nothing disturbs it: deviations grow.")
     return notes
+
+
+def _digits(correlations: CorrelationMap | None) -> Iterator[str]:
+    if correlations is not None and correlations.pairs.error > _INEXACT:
+        digits = max(math.floor(-math.log10(correlations.pairs.error)), 1)
+        yield f"At this variance correlations are known to about {digits} digit{'s' if digits > 1 else ''}."
 
 
 def _drawn_variances(variances: VarianceMap, q: float) -> tuple[tuple[float, float], ...]:

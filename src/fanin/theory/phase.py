@@ -138,9 +138,13 @@ def phase_diagram_of(
         size: Columns and rows.
 
     Raises:
-        FaninError: A range is none, or the function cannot be followed.
+        FaninError: A range is none, the function cannot be followed, or its slope has no bound.
     """
     levels = levels_of(activation)
+    if levels.panels.singular:
+        raise FaninError(
+            f"{activation.name} has no phase diagram: its slope has no bound, so nobody knows chi_1."
+        )
     try:
         line = critical_line_of(activation, levels)
     except FaninError:

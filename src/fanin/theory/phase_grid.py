@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ ORDERED, CHAOTIC, VANISHING, UNBOUNDED = range(4)
 _VARIANCES, _ANGLES = 24, 24  # of the table
 _CLOSEST = 0.003  # radians
 _STEPS = 60
+_STEP = 0.5  # finer panels than a picture needs would take minutes
 
 
 class Grid(NamedTuple):
@@ -132,7 +134,8 @@ def _pair_table(levels: Levels, log_q: Array) -> tuple[Table, Table]:
     low, high = float(log_q.min()), float(log_q.max())
     logs = np.linspace(low - 1e-3, high + 1e-3, _VARIANCES)
     angles = np.linspace(_CLOSEST, math.pi / 2, _ANGLES)
-    pairs = pair_moments(levels.activation, levels.panels, math.exp(high))
+    fine = pair_moments(levels.activation, levels.panels, math.exp(high))
+    pairs = replace(fine, step=max(fine.step, _STEP))
     moments, slopes = pairs.at(np.exp(logs)[:, None], np.cos(angles))
     seconds = np.array([levels.at(math.exp(log)).second for log in logs])
     chords = (seconds[:, None] - moments) / (1 - np.cos(angles))

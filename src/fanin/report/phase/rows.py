@@ -111,4 +111,5 @@ def _gradient(record: MeanFieldRecord) -> str:
     value = record["xi_gradient"]
     if value is None:
         return "infinite"
-    return f"{significant(abs(value), 4)} {'(shrink)' if value > 0 else '(grow)'}"
+    shrinks = record["chi_1"] is not None and record["chi_1"] < 1
+    return f"{significant(abs(value), 4)} ({'shrink' if shrinks else 'grow'})"
