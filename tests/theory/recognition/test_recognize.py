@@ -156,6 +156,15 @@ def test_norms_in_all_forms(kind, form, root):
         assert node["slots"] == ("scale", "offset")
 
 
+def test_a_norm_of_means():
+    def norm(params, x):
+        x = x.mean((1, 2))
+        return (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True) + 1e-5)
+
+    _, found = both(norm, values(3, 2, 2, 5))
+    assert ops(found) == ["reduce", "norm"]
+
+
 def test_a_variance_of_something_else_is_no_norm():
     def other(params, x, y):
         return (x - x.mean(-1, keepdims=True)) / jnp.sqrt(y.var(-1, keepdims=True) + 1e-5)
@@ -225,6 +234,14 @@ def test_activations_with_arguments(function, name, arguments):
     assert [(n["function"], n["arguments"]) for n in found if n.op == "elementwise"] == [
         (name, pytest.approx(arguments if isinstance(arguments, tuple) else (arguments,), rel=1e-5))
     ]
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: jnp.clip(x, -1e4, 1e4), lambda x: jnp.clip(jax.nn.relu(x), 0, 40)]
+)
+def test_ends_that_lie_far_away_stay(function):
+    _, found = both(lambda params, x: function(x), values(6) * 100)
+    assert "minimum" in [n["function"] for n in found if n.op == "elementwise"]
 
 
 def test_gates_of_two_values_are_no_activations():

@@ -13,7 +13,9 @@ from fanin.theory.catalogue import CATALOGUE
 from fanin.theory.recognition.draft import Draft, function
 from fanin.theory.recognition.elements import value_of
 
-_POINTS = np.array([-7.3, -4.1, -2.3, -1.2, -0.6, -0.1, 0.0, 0.3, 0.8, 1.7, 3.3, 7.0, 21.0])
+_POINTS = np.array(
+    [-60.0, -21.0, -7.3, -4.1, -2.3, -1.2, -0.6, -0.1, 0.0, 0.3, 0.8, 1.7, 3.3, 7.0, 21.0, 60.0]
+)
 """Where functions are compared: beyond every kink and plateau of the known ones."""
 
 _LONGEST = 24
@@ -120,7 +122,9 @@ def _with_argument(values: Array) -> tuple[str, tuple[float, ...]] | None:
             found = CATALOGUE[name].make(argument)[0](_POINTS)
         if np.allclose(values, found, rtol=1e-5, atol=1e-6) and not np.array_equal(found, _POINTS):
             return name, (argument,)
-    if lowest < 0 < highest and np.allclose(values, np.clip(_POINTS, lowest, highest), rtol=1e-5, atol=1e-6):
+    # Ends that lie beyond all points are no ends that show.
+    shows = values[1] == lowest < 0 < highest == values[-2]
+    if shows and np.allclose(values, np.clip(_POINTS, lowest, highest), rtol=1e-5, atol=1e-6):
         return "hard_tanh", (float(f"{lowest:.6g}"), float(f"{highest:.6g}"))
     return None
 

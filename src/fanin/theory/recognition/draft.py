@@ -41,6 +41,18 @@ class Draft:
         """Return whether a node's value depends on the inputs."""
         return name in self._varies
 
+    def is_read_elsewhere(self, node: Node, reader: Node) -> bool:
+        """Return whether anything but one node needs the value of another: a node, a layer or the model."""
+        others = (other for name, other in self._needed().items() if name != reader.name)
+        return node.name in self._ends or any(node.name in other.inputs for other in others)
+
+    def _needed(self) -> dict[str, Node]:
+        """Return the nodes that outputs and layers need, without what was put together."""
+        nodes: dict[str, Node] = {}
+        for name in self._ends:
+            self._emit(name, nodes)
+        return nodes
+
     def put(self, node: Node, op: Op, inputs: Sequence[str], **attributes: Attribute) -> Node:
         """Let a node be another operation with the same value."""
         new = replace(node, op=op, inputs=tuple(inputs), attributes=attributes, body=None)

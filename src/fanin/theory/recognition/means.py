@@ -42,6 +42,8 @@ def mean_of_means(draft: Draft, node: Node) -> None:
     inner = draft[node.inputs[0]]
     if inner.op != "reduce" or inner["function"] != "mean" or inner["keep"]:
         return
+    if draft.is_read_elsewhere(inner, node):  # it is a value of its own, which a norm may be of
+        return
     left = [axis for axis in range(len(draft[inner.inputs[0]].shape)) if axis not in inner["axes"]]
     axes = tuple(sorted((*inner["axes"], *(left[axis] for axis in node["axes"]))))
     draft.put(node, "reduce", inner.inputs, function="mean", axes=axes, keep=False)
