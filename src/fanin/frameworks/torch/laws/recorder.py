@@ -32,10 +32,7 @@ _FILLS: dict[str, Callable[..., Draw]] = {
     "aten.new_full": lambda _, value: draws.constant(value),
 }
 _COUNTED = ("aten.arange", "aten.linspace", "aten.logspace", "aten.eye", "aten.scalar_tensor")
-_COPIES = (
-    "aten.clone", "aten._to_copy", "aten.repeat", "aten.expand", "aten.contiguous", "aten._reshape_copy",
-    "aten.permute_copy", "aten._unsafe_view", "aten.lift_fresh_copy", "aten.lift_fresh", "aten.to",
-)  # fmt: skip
+_COPIES = ("aten.clone", "aten._to_copy", "aten.repeat", "aten._unsafe_view", "aten.lift_fresh_copy")
 _NEVER_FILLED = (
     "aten.empty",
     "aten.empty_like",
