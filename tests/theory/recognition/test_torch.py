@@ -44,8 +44,8 @@ class GroupedAttention(nn.Module):
         q = self.q(x).view(b, t, 4, 4).transpose(1, 2)
         k, v = (layer(x).view(b, t, 2, 4).transpose(1, 2) for layer in (self.k, self.v))
         k, v = (y[:, :, None].expand(b, 2, 2, t, 4).reshape(b, 4, t, 4) for y in (k, v))
-        mask = torch.full((t, t), -3e38).triu(1)
-        weights = torch.softmax(torch.matmul(q, k.transpose(2, 3)) / 2 + mask[None, None], dim=-1)
+        mask = torch.full((t, t), -3e38).triu(1).expand(b, 1, t, t) + torch.zeros(b, 1, t, t)
+        weights = torch.softmax(torch.matmul(q, k.transpose(2, 3)) / 2 + mask, dim=-1)
         return torch.matmul(weights, v).transpose(1, 2).reshape(b, t, 16)
 
 
@@ -55,7 +55,7 @@ class OneHead(nn.Module):
         self.q, self.k, self.v = (nn.Linear(16, 16) for _ in range(3))
 
     def forward(self, x):
-        scores = torch.einsum("btd,bsd->bts", self.q(x), self.k(x)) / 4
+        scores = torch.einsum("btd,bsd->bts", self.q(x), self.k(x)) / 4 + torch.zeros(1, 1, x.shape[1])
         return torch.einsum("bts,bsd->btd", scores.softmax(-1), self.v(x))
 
 
@@ -129,6 +129,7 @@ def test_each_is_one_node(kind):
     (node,) = [node for node in graph if node.op == OPS[kind]["op"]]
     assert {"op": node.op, **{name: node[name] for name in OPS[kind] if name != "op"}} == OPS[kind]
     assert not [node for node in graph if node.op in ("softmax", "matmul", "reduce")]
+    assert node.op != "attention" or len(node.inputs) == 3
 
 
 def test_activations_have_their_names():

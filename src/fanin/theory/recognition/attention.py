@@ -340,11 +340,9 @@ def _masks(
         if function(value, "logical_and") and len(value.inputs) == 2:
             waiting += [_Operand(name, mask.letters) for name in value.inputs]
             continue
-        wide = spread(value.shape, len(mask.letters))
-        last = mask.letters[-2:] == axes.query + axes.key
-        if value.get("mask") == "causal" and last and all(size == 1 for size in wide[:-2]):
+        if value.get("mask") == "causal" and mask.letters[-2:] == axes.query + axes.key:
             causal = True
-        else:
+        elif not _is_open(value):
             rest.append(mask)
     if not rest:
         return causal, ""
@@ -358,6 +356,14 @@ def _masks(
         shape = tuple(map(max, draft[first].shape, draft[other].shape))
         first = draft.add(node, "elementwise", (first, other), shape, "bool", function="logical_and").name
     return causal, first
+
+
+def _is_open(mask: Node) -> bool:
+    """Return whether a mask is known to hide nothing and to add nothing."""
+    value, neutral = constant(mask), float(mask.dtype == "bool")
+    if value is None:  # of a large one only its moments are held
+        return mask.get("mean") == mask.get("second_moment") == neutral
+    return bool((np.asarray(value) == neutral).all())
 
 
 def _aligned(draft: Draft, node: Node, mask: _Operand, axes: _Axes) -> str | None:
