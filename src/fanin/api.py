@@ -546,7 +546,15 @@ def _subject(
     given = as_given(inputs)
     model, make = _made(model, options)
     subject = Subject(model, given, train, options=options, make=make)
-    return replace(subject, plan=None if scheme is None else _plan_of(subject, scheme, roles))
+    if scheme is None:
+        return subject
+    made = _plan_of(subject, scheme, roles)
+    if not len(made):
+        raise FaninError(
+            f"{made.scheme} draws no parameter of {subject.name}: their layers are unknown.",
+            fix='a fanin.Policy that reaches them by name: {"*.w": "he_normal"}',
+        )
+    return replace(subject, plan=made)
 
 
 def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any] | None]:

@@ -64,10 +64,20 @@ class Subject:
     def graph(self) -> SignalGraph:
         """Return what it computes."""
         laws = None if self.plan is None else laws_of(self.plan)
-        found = self.framework.signal_graph(
-            self.model, self.given, train=self.train, laws=laws, **self.options
-        )
+        try:
+            found = self.framework.signal_graph(
+                self.model, self.given, train=self.train, laws=laws, **self.options
+            )
+        except FaninError as error:
+            raise self._explained(error) from error
         return recognize(found)
+
+    def _explained(self, error: FaninError) -> FaninError:
+        """Return an error of tracing with how to give ids here, if these are what the model wants."""
+        if "ids" not in f"{error.expected} {error.fix}".split() or any(one.tokens for one in self.given):
+            return error
+        shape = "x".join(map(str, next(iter(self.given)).shape))
+        return FaninError(error.what, expected="ids, which are whole numbers", fix=f'"{shape}:tokens"')
 
 
 def predicted(subject: Subject, *, loss: str | None = None, seed: int = 0) -> SignalProfile:

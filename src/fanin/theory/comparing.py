@@ -30,6 +30,7 @@ _LAYERS: dict[str, Callable[[LayerSignal], Estimate | None]] = {
     "backward.q": lambda layer: layer.backward and layer.backward.q,
     "backward.c": lambda layer: layer.backward and layer.backward.c,
 }
+_NOTHING = 1e-9  # of the largest gradient
 _FACTORS = ("forward.q", "backward.q", "gradient")  # what is compared by its ratio
 
 
@@ -208,9 +209,13 @@ def _of_layers(one: SignalProfile, other: SignalProfile, names: list[str]) -> It
 
 def _of_parameters(one: SignalProfile, other: SignalProfile) -> Iterator[Difference]:
     theirs = {parameter.name: parameter.gradient for parameter in other.parameters}
+    nothing = _NOTHING * max((p.gradient.value for p in one.parameters if p.gradient), default=0.0)
     for parameter in one.parameters:
         gradient = theirs.get(parameter.name)
-        if parameter.gradient is not None and gradient is not None:
+        if parameter.gradient is None or gradient is None:
+            continue
+        # What is 0 to rounding, as of a bias before a norm, is as far from 0 as rounding has it.
+        if max(parameter.gradient.value, gradient.value) > nothing:
             yield Difference(parameter.name, "gradient", parameter.gradient, gradient)
 
 
