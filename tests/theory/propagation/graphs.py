@@ -113,7 +113,9 @@ class Maker:
         nodes = [operand for operand in operands if isinstance(operand, str)]
         scalars = tuple(None if isinstance(operand, str) else operand for operand in operands)
         wanted = shape or max((self.shape(name) for name in nodes), key=math.prod)
-        more = {"scalars": scalars} if len(nodes) < len(operands) else {}
+        more: dict = {"scalars": scalars} if len(nodes) < len(operands) else {}
+        if function in ("greater", "less", "equal"):
+            more["dtype"] = "bool"
         return self.node("elementwise", *nodes, shape=wanted, function=function, arguments=arguments, **more)
 
     def norm(self, x, kind, *, axes, channel=1, groups=1, eps=1e-5, train=False, **slots) -> str:

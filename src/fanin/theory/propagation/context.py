@@ -158,8 +158,9 @@ class Context:
             atoms = self.atoms(name, role)
             if atoms:
                 total = math.prod(atom.size for atom in atoms)
-                indices = np.unravel_index(flat % total, [atom.size for atom in atoms])
-                found |= {atom.number: at for atom, at in zip(atoms, indices, strict=True)}
+                # Of one axis: NumPy 2.4 gets more than 8192 numbers of several axes wrong.
+                indices = np.unravel_index(flat.ravel() % total, [atom.size for atom in atoms])
+                found |= {a.number: at.reshape(flat.shape) for a, at in zip(atoms, indices, strict=True)}
         return found
 
     def channels(self, width: int) -> np.ndarray:

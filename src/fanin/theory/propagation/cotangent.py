@@ -11,7 +11,7 @@ from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import STILL
 
-_FEW = 256
+_FEW = 64
 """Rows that are enough to tell how much chance there is."""
 
 
@@ -22,10 +22,12 @@ class Part:
     Args:
         slope: The factor, (rows, samples, points), 1 where all are the same.
         inner: The population's second moments between places.
+        population: Equal for parts of the same population, whose factors add up row by row.
     """
 
     slope: Array
     inner: Covariance
+    population: object = field(default_factory=object)
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] = E[slope slope'] inner."""
@@ -71,7 +73,7 @@ class Cotangent:
     def times(self, slope: Array | float) -> Cotangent:
         """Return it times a factor of each element."""
         factor = np.asarray(slope, float)
-        parts = tuple(replace(part, slope=part.slope * factor) for part in self.parts)
+        parts = tuple(_folded(replace(part, slope=part.slope * factor)) for part in self.parts)
         return replace(self, parts=parts)
 
     def __add__(self, other: Cotangent) -> Cotangent:
@@ -80,7 +82,11 @@ class Cotangent:
         share = mine / total if total else 0.5
         chance = share * self.chance + (1 - share) * other.chance
         drift = share * self.drift + (1 - share) * other.drift
-        return Cotangent(_merged((*self.parts, *other.parts)), chance, drift)
+        return Cotangent(_joined((*self.parts, *other.parts)), chance, drift)
+
+    def settled(self) -> Cotangent:
+        """Return the same gradient in as few parts as possible, when nothing more is added to it."""
+        return replace(self, parts=_merged(self.parts))
 
     @property
     def _size(self) -> float:
@@ -107,14 +113,30 @@ class Cotangent:
         return max(float(np.sum(counts * products)) / float(mean) ** 2 - 1, 0.0)
 
 
+def _joined(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return parts with those of one population made one."""
+    found: dict[object, Part] = {}
+    for part in parts:
+        before = found.get(part.population)
+        found[part.population] = part if before is None else replace(part, slope=before.slope + part.slope)
+    return tuple(found.values())
+
+
+def _folded(part: Part) -> Part:
+    """Return a part whose factor, if all channels have the same, is 1: it goes into the second moments."""
+    if len(part.slope) > 1 or part.slope.size == 1 == part.slope.flat[0]:
+        return part
+    level = np.broadcast_to(part.slope[0], part.inner.shape[:2])
+    return Part(np.ones((1, 1, 1)), part.inner * level[:, :, None, None] * level)
+
+
 def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """Return parts with those of one factor for all elements made one."""
-    plain = [part for part in parts if part.slope.size == 1]
+    plain = [_folded(part) for part in parts if len(part.slope) == 1]
     if len(plain) < 2:
         return parts
-    inner = sum(part.inner * float(part.slope.flat[0]) ** 2 for part in plain)
-    others = tuple(part for part in parts if part.slope.size > 1)
-    return (Part(np.ones((1, 1, 1)), np.asarray(inner)), *others)
+    others = tuple(part for part in parts if len(part.slope) > 1)
+    return (replace(plain[0], inner=np.sum([part.inner for part in plain], axis=0)), *others)
 
 
 def _level(inner: Covariance) -> float:

@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
+
+one_thread = threadpool_limits.wrap(limits=1)
+"""For functions of many small matrices: threads that wait for each other take longer than the work."""
 
 _TOGETHER = 32  # columns of one net; what meets in one function was mostly drawn close together
 
@@ -55,8 +59,8 @@ class Normals:
         return self._random.permutation(self.rows)
 
     def independent(self, shape: tuple[int, ...]) -> Array:
-        """Return numbers that know nothing of each other."""
-        return self._random.standard_normal(shape)
+        """Return numbers that know nothing of each other, in single precision."""
+        return self._random.standard_normal(shape, np.float32)  # type: ignore[return-value]
 
     def _net(self, columns: int) -> Array:
         points = qmc.Sobol(columns, scramble=True, rng=self._random).random(self.rows)

@@ -11,6 +11,7 @@ from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.profile import Backward, Estimate, Forward, LayerSignal, ParameterSignal, SignalProfile
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import between, second_moment
+from fanin.theory.propagation.draws import one_thread
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import Run, run
 from fanin.theory.propagation.signal import Kernel, Signal, Unknown
@@ -19,6 +20,7 @@ _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
 _STEP = 1e-4
 
 
+@one_thread
 def predict(
     graph: SignalGraph,
     laws: Mapping[str, InputLaw],

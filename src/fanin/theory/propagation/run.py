@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from fanin.graph.axes import axes_of
 from fanin.graph.signal import Law, Node, SignalGraph, Weight
@@ -14,9 +13,9 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.demand import points_needed
-from fanin.theory.propagation.draws import Normals
+from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.inputs import InputLaw
-from fanin.theory.propagation.places import Places, causal
+from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.rules.attention import attention
 from fanin.theory.propagation.rules.convolution import convolution
 from fanin.theory.propagation.rules.linear import linear
@@ -69,8 +68,8 @@ RULES: dict[str, Rule] = {
 }
 """What each op does; one that is not here is unknown."""
 
-_ROWS = {8: 1 << 14, 40: 1 << 13}  # numbers of places up to which so many rows are followed
-_FEWEST = 1 << 12
+_ROWS = 10, 14  # powers of 2: fewest and most
+_NUMBERS = 100_000_000  # of all values, for the sake of memory
 _SIGMAS = 5.0
 
 
@@ -91,6 +90,7 @@ class Run:
     context: Context
 
 
+@one_thread
 def run(
     graph: SignalGraph,
     laws: Mapping[str, InputLaw],
@@ -109,17 +109,9 @@ def run(
         seed: Of the populations.
         rows: Channels that are followed; by default as many as places allow.
     """
-    # Matrices are small: threads that wait for each other would take longer than the work.
-    with threadpool_limits(1):
-        return _run(graph, laws, loss, seed, rows)
-
-
-def _run(
-    graph: SignalGraph, laws: Mapping[str, InputLaw], loss: str | None, seed: int, rows: int | None
-) -> Run:
     axes = axes_of(graph)
     blocks = _blocks(graph)
-    rows = rows or _rows_for(graph, axes, blocks)
+    rows = rows or _rows_for(graph, blocks)
     context = Context(graph, axes, Normals(rows, seed), points_needed(graph))
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}
@@ -228,14 +220,15 @@ def _is_causal(node: Node, graph: SignalGraph) -> bool:
     return bool(node.get("causal")) or any(mask.get("mask") == "causal" for mask in masks)
 
 
-def _rows_for(graph: SignalGraph, axes: object, blocks: Mapping[int, tuple[int, ...]]) -> int:
+def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]]) -> int:
+    """Return how many channels to follow: as many as memory allows for all places of all nodes."""
     most = max((len(Places(sizes)) for sizes in blocks.values()), default=2)
     if any(node.op in ("convolution", "pool") for node in graph):
         most = max(most, 8)
-    for places, rows in _ROWS.items():
-        if most <= places:
-            return rows
-    return _FEWEST
+    steps = max((len(blocks[_steps(node)]) for node in graph if node.body), default=1)
+    size = sum(len(node.body) * steps if node.body else 1 for node in graph if node.op != "parameter")
+    rows = _NUMBERS // (size * SAMPLES * most)
+    return int(2 ** np.clip(np.floor(np.log2(max(rows, 1))), *_ROWS))
 
 
 # Backward
@@ -244,7 +237,7 @@ def _rows_for(graph: SignalGraph, axes: object, blocks: Mapping[int, tuple[int, 
 def _backward(
     graph: SignalGraph,
     values: Mapping[str, Value],
-    pullbacks: Mapping[str, Pullback | None],
+    pullbacks: dict[str, Pullback | None],
     context: Context,
     loss: str | None,
 ) -> tuple[dict[str, Cotangent], dict[str, str]]:
@@ -254,10 +247,10 @@ def _backward(
     for node in reversed(graph.nodes):
         _spread_loss(node, values, pullbacks, lost)
         cotangent = found.get(node.name)
-        pullback = pullbacks[node.name]
+        pullback = pullbacks.pop(node.name)
         if node.name in lost or cotangent is None or pullback is None:
             continue
-        for name, given in zip(node.inputs, pullback(cotangent), strict=False):
+        for name, given in zip(node.inputs, pullback(cotangent.settled()), strict=False):
             if given is not None:
                 found[name] = found[name] + given if name in found else given
     kept = {name: cotangent for name, cotangent in found.items() if name not in lost}

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
@@ -33,8 +34,8 @@ from fanin.theory.propagation.signal import (
     Value,
 )
 
-_NUMBERS = 3_000_000  # logits in all, for the sake of memory
-_HEADS = 16, 512  # fewest and most
+_NUMBERS = 1_500_000  # logits in all, for the sake of memory
+_HEADS = 8, 256  # fewest and most
 
 
 def attention(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -218,7 +219,10 @@ def _everywhere(found: Covariance, places: Places, heads: int, features: int, co
     result = _at_points(common, heads, features, context)[:, :, owner]
     if not np.any(own[0] > 0):
         return result
-    plus, minus = (np.sqrt(np.maximum(both, 0) / 2)[owner] for both in (own[0] + own[1], own[0] - own[1]))
+    plus, minus = (
+        np.sqrt(np.maximum(both, 0) / 2)[owner].astype(np.float32)
+        for both in (own[0] + own[1], own[0] - own[1])
+    )
     drawn = context.normals.independent((2, heads, places.total, features))
     together, against = drawn[0] * plus[:, None], drawn[1] * minus[:, None]
     result[:, 0] += together + against
@@ -239,9 +243,9 @@ def _parts(inner: Covariance, places: Places) -> tuple[Covariance, tuple[Array, 
     return joined(*result), (own[0], own[1])
 
 
-def _root(matrix: Array) -> Array:
+def _root(matrix: Array) -> NDArray[np.float32]:
     values, vectors = np.linalg.eigh(matrix)
-    return vectors * np.sqrt(np.maximum(values, 0))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)), np.float32)
 
 
 def _softmax(logits: Array) -> Array:

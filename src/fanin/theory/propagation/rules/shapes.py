@@ -153,7 +153,7 @@ def _scattered(part: Part, rows: np.ndarray, total: int) -> Part:
     """Return a gradient of some channels as one of all: 0 elsewhere."""
     slope = np.zeros((total, *part.slope.shape[1:]))
     slope[rows] = part.slope[: len(rows)]
-    return replace(part, slope=slope)
+    return Part(slope, part.inner)  # whose rows are others
 
 
 def _centred(x: Signal) -> Covariance:
@@ -302,7 +302,7 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
                 continue
             picked = np.resize(mine, len(signal.values))
             parts = tuple(
-                part if len(part.slope) == 1 else replace(part, slope=part.slope[picked])
+                Part(part.slope if len(part.slope) == 1 else part.slope[picked], part.inner)
                 for part in cotangent.parts
             )
             found.append(replace(cotangent, parts=parts))

@@ -1,0 +1,74 @@
+"""Convolutions, against simulations."""
+
+import pytest
+
+from fanin.theory.propagation.inputs import InputLaw
+from theory.propagation.graphs import Maker
+from theory.propagation.simulation import agree
+
+LAW = InputLaw(mean=0.2, second_moment=1.2, position=0.3, example=0.2)
+
+
+def _alone(make, shape, **options):
+    m = Maker()
+    x = m.input(*shape)
+    y = make(m, x)
+    agree(m.graph(y), [x, y], {x: LAW}, **({"draws": 400} | options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": (3, 3), "padding": 1},
+        {"window": (3, 3), "padding": 1, "bias": 0.3},
+        {"window": (3, 3)},
+        {"window": (5, 3), "padding": ((2, 2), (0, 0))},
+        {"window": (3, 3), "padding": ((0, 1), (0, 1)), "stride": 2},
+        {"window": (3, 3), "padding": 1, "stride": 2},
+        {"window": (1, 1), "stride": 2},
+        {"window": (3, 3), "padding": 2, "dilation": 2},
+        {"window": (3, 3), "padding": 1, "groups": 8},
+        {"window": (4, 4), "stride": 4},
+    ],
+    ids=str,
+)
+def test_images(options):
+    _alone(lambda m, x: m.convolution(x, 96, **options), (3, 96, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": (4, 4), "between": 2, "padding": 2},
+        {"window": (3, 3), "between": 2, "padding": ((1, 2), (1, 2)), "bias": 0.2},
+        {"window": (2, 2), "between": 2, "padding": 1, "groups": 4},
+    ],
+    ids=str,
+)
+def test_transposed(options):
+    _alone(lambda m, x: m.convolution(x, 64, **options), (3, 64, 5, 5), tolerance=0.02)
+
+
+@pytest.mark.parametrize(
+    "options", [{"padding": 1}, {"padding": 2, "dilation": 2}, {"padding": 1, "stride": 2}]
+)
+def test_sequences(options):
+    _alone(lambda m, x: m.convolution(x, 128, (3,), **options), (4, 128, 12))
+
+
+def test_two_layers():
+    """Borders are what makes the second layer differ from place to place."""
+
+    def two(m, x):
+        y = m.apply("relu", m.convolution(x, 96, (3, 3), padding=1, variance=2 / (9 * 96)))
+        return m.convolution(y, 96, (3, 3), padding=1)
+
+    _alone(two, (3, 96, 6, 6), draws=800)
+
+
+def test_depthwise_and_pointwise():
+    def separable(m, x):
+        y = m.convolution(x, 128, (3, 3), padding=1, groups=128)
+        return m.convolution(y, 128, (1, 1), bias=0.1)
+
+    _alone(separable, (3, 128, 6, 6), draws=800)
