@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from fanin import FaninError
 from fanin.frameworks.cotangents import check_loss, cotangent
@@ -29,11 +29,11 @@ def test_gradients_are_those_of_pytorch(loss, shape):
     found = cotangent(loss, x.detach().numpy(), targets, classes=classes)
     y = torch.from_numpy(np.asarray(targets.drawn))
     if loss == "cross_entropy":
-        value = F.cross_entropy(x.movedim(classes, -1).reshape(-1, 5), y.reshape(-1))
+        value = functional.cross_entropy(x.movedim(classes, -1).reshape(-1, 5), y.reshape(-1))
     elif loss == "mse":
-        value = F.mse_loss(x, y)
+        value = functional.mse_loss(x, y)
     else:
-        value = F.binary_cross_entropy_with_logits(x, y.double())
+        value = functional.binary_cross_entropy_with_logits(x, y.double())
     assert torch.allclose(torch.autograd.grad(value, x)[0], torch.from_numpy(found))
 
 

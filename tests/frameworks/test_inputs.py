@@ -28,9 +28,7 @@ def test_a_text_is_read(text, wanted):
     assert Inputs.parse(text) == wanted
 
 
-@pytest.mark.parametrize(
-    "text", ["", "8y3", "8x", "8x3:words", "8x3:tokens(many)", "8x3:float32(4)", "x8", "8×3"]
-)
+@pytest.mark.parametrize("text", ["", "8y3", "8x", "8x3:words", "8x3:tokens(a)", "8x3:float32(4)", "x8"])
 def test_a_text_that_describes_no_input_is_refused(text):
     with pytest.raises(FaninError, match="describes no input") as caught:
         Inputs.parse(text)

@@ -10,9 +10,7 @@ def draw(inputs, channel=-1, vocabulary=0):
     return drawn(inputs, np.random.default_rng(0), channel=channel, vocabulary=vocabulary)
 
 
-@pytest.mark.parametrize(
-    ("example", "position"), [(0.0, 0.0), (0.6, 0.0), (0.0, 0.4), (0.3, 0.7), (1.0, 1.0)]
-)
+@pytest.mark.parametrize(("example", "position"), [(0, 0), (0.6, 0), (0, 0.4), (0.3, 0.7), (1, 1)])
 def test_numbers_have_the_correlations_that_were_asked_for(example, position):
     values = draw(Inputs((24, 40, 1500), 0.0, 4.0, example=example, position=position)).astype(float)
     assert np.var(values) == pytest.approx(4, rel=0.08)

@@ -146,7 +146,7 @@ def _path(change: depth.Change | None, what: str, to: str) -> str:
     if change is None:
         return ""
     if not change.layers:
-        return f"{what} is {number(change.first)} at {change.start}, the only layer with weights."
+        return f"{what} is {number(change.first)} at {change.start}."
     words = (
         f"{what} goes from {number(change.first)} at {change.start} {to} {number(change.last)} at "
         f"{change.end}: {times(change.factor)} over {change.layers + 1} {change.what}, "

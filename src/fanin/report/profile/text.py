@@ -127,9 +127,9 @@ def _lane(layer: LayerRecord, lanes: dict[str, Lane]) -> str:
 
 def _add_fold(table: Table, layers: Sequence[LayerRecord], period: int) -> None:
     times = len(layers) // period
-    each = "" if period == 1 else f" of {period} layers"
+    each = "" if period == 1 else f" × {period}"
     ends = [_range(layers[period - 1 :: period], way) for way, _ in _NAMES]
-    name = Text(f"⋮ {times} more{each}", style="dim")
+    name = Text(f"⋮ {times}{each} more layers", style="dim")
     table.add_row(name, Text(ends[0], style="dim"), "", "", Text(ends[1], style="dim"))
 
 
