@@ -68,7 +68,7 @@ RULES: dict[str, Rule] = {
 }
 """What each op does; one that is not here is unknown."""
 
-_ROWS = 10, 14  # powers of 2: fewest and most
+_ROWS = 9, 14  # powers of 2: fewest and most
 _NUMBERS = 100_000_000  # of all values, for the sake of memory
 _SIGMAS = 5.0
 

@@ -50,7 +50,8 @@ def _one_direction(
     body = SignalGraph(tuple(cell.nodes), tuple(cell.weights), (*outputs, outputs[wanted]))
     zeros: Value = Fixed(np.zeros(()), (cell.batch, units))
     attributes = {"carried": carried, "length": x.places.total, "reverse": reverse, "output": carried}
-    found = scan(replace(node, attributes=attributes, body=body), [zeros] * carried + [x], context)
+    given: list[Value] = [*[zeros] * carried, x]
+    found = scan(replace(node, attributes=attributes, body=body), given, context)
     pullback = found.pullback
     if pullback is None:
         return found

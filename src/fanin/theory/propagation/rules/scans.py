@@ -82,16 +82,17 @@ class _Recurrence:
         state = [self._initial(value) for value in self.inputs[: self.carried]]
         collected: dict[int, Array] = {}
         wanted = self.node.get("output", self.carried)
-        last: Value = Unknown(f"{self.node.name}: no step")
+        last: Signal | None = None
         for point in self.order:
             step = self._step([*state, *self._at(point)])
             self.steps.append(step)
             outputs = [step.values[name] for name in self.body.outputs]
-            state, last = outputs[: self.carried], outputs[wanted]
-            if not isinstance(last, Signal):
-                reason = last.reason if isinstance(last, Unknown) else f"{self.node.name}: no signal"
+            state, out = outputs[: self.carried], outputs[wanted]
+            if not isinstance(out, Signal):
+                reason = out.reason if isinstance(out, Unknown) else f"{self.node.name}: no signal"
                 return Result(Unknown(reason))
-            collected[point] = last.values
+            last, collected[point] = out, out.values
+        assert last is not None
         y = self._collected(last, collected, wanted)
         return Result(y, lambda cotangent: self._back(cotangent, y, wanted))
 
