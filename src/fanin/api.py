@@ -561,14 +561,22 @@ def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any
     """Return a model, and the function that makes it anew if one was given in its place."""
     from fanin.experiments.builders import required
     from fanin.experiments.models import as_model
-    from fanin.frameworks.find import is_model
+    from fanin.frameworks.find import framework_of, is_model
 
     if isinstance(model, str):
-        return as_model(model), lambda: as_model(model)
+        made, _ = _made(as_model(model), options)
+        return made, lambda: as_model(model)
+    if is_model(model) and framework_of(model) == "jax":
+        raise FaninError(
+            "A pytree of arrays says nothing of what is computed with them.",
+            fix="the function that takes them in its place, and the arrays as params=...",
+        )
     plain = options.get("params") is None and options.get("start") is None
     if plain and callable(model) and not is_model(model) and not required(model):
         with users_code(f"{getattr(model, '__name__', 'The function')} fails"):
             return model(), model
+    if not callable(model):
+        framework_of(model)  # says what is wrong with it
     return model, None
 
 

@@ -22,6 +22,19 @@ from fanin.report.phase.record import (
     LineRecord,
     MeanFieldRecord,
 )
+from fanin.report.profile.record import COMPARISON_SCHEMA as BESIDE_SCHEMA
+from fanin.report.profile.record import SCHEMA as PROFILE_SCHEMA
+from fanin.report.profile.record import (
+    AgreementRecord,
+    BackwardRecord,
+    DifferenceRecord,
+    EstimateRecord,
+    ForwardRecord,
+    LayerRecord,
+    ParameterRecord,
+    ProfileRecord,
+)
+from fanin.report.profile.record import ComparisonRecord as BesideRecord
 from fanin.report.schema import COMPARISON_SCHEMA, ComparisonRecord, Row
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -105,6 +118,34 @@ def test_the_page_names_the_fields_of_mean_field_theory():
     for schema in (MEAN_FIELD_SCHEMA, LINE_SCHEMA, DIAGRAM_SCHEMA):
         assert f'"{schema}"' in part
     for kind in (MeanFieldRecord, CurveRecord, CriticalPointRecord, LineRecord, DiagramRecord):
+        for name in kind.__annotations__:
+            assert f"`{name}`" in part
+
+
+PROFILED = """
+from torch import nn
+def net(): return nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "schema"),
+    [("", ProfileRecord, PROFILE_SCHEMA), ("--measure", BesideRecord, BESIDE_SCHEMA)],
+)
+def test_profiles_output_fits_its_types(folder, options, kind, schema):
+    (folder / "profiled.py").write_text(PROFILED)
+    done = invoke(f"propagate profiled.py:net --input 4x5 {options} --json")
+    record = json.loads(done.stdout, parse_constant=refuse)
+    jsonschema.validate(record, schema_of(kind))
+    assert record["schema"] == schema
+
+
+def test_the_page_names_the_fields_of_profiles():
+    part = PAGE.partition("## A profile")[2]
+    for schema in (PROFILE_SCHEMA, BESIDE_SCHEMA):
+        assert f'"{schema}"' in part
+    profile = (ProfileRecord, LayerRecord, ForwardRecord, BackwardRecord, ParameterRecord, EstimateRecord)
+    for kind in (*profile, BesideRecord, DifferenceRecord, AgreementRecord):
         for name in kind.__annotations__:
             assert f"`{name}`" in part
 

@@ -61,7 +61,7 @@ def command(
     options: dict[str, Any] = {"inputs": _inputs(inputs), "scheme": scheme, "loss": loss, "train": train}
     # What the user's files print must not get into the result.
     with redirect_stdout(sys.stderr):
-        predicted, measured = _profiles(model, options, seeds if measure else 0, batches)
+        predicted, measured = _profiles(model, options, seeds if measure else None, batches)
         if html:
             predicted.to_html(html, measured)
             click.echo(f"Page: {html}", err=True)
@@ -69,14 +69,14 @@ def command(
 
 
 def _profiles(
-    model: str, options: dict[str, Any], seeds: int, batches: int
+    model: str, options: dict[str, Any], seeds: int | None, batches: int
 ) -> tuple[SignalProfile, SignalProfile | None]:
     """Return what is predicted, and of some seeds what is measured."""
     with _working("reading the model"):
         from fanin.api import measure, propagate
 
         predicted = propagate(model, **options)
-    if not seeds:
+    if seeds is None:
         return predicted, None
     return predicted, measure(model, seeds=seeds, batches=batches, **options)
 

@@ -1,4 +1,4 @@
-"""Profiles in the terminal, letter by letter; `FANIN_UPDATE_GOLDEN=1 pytest tests/report` writes them anew."""
+"""Profiles in the terminal, letter by letter; `FANIN_UPDATE_GOLDEN=1 pytest` writes them anew."""
 
 import os
 from pathlib import Path
