@@ -20,10 +20,12 @@ def test_examples(name):
     assert failed == 0
 
 
-def test_the_page_on_initialization_runs():
-    page = (Path(__file__).parents[1] / "docs/initialize.md").read_text()
+@pytest.mark.parametrize(("name", "count"), [("initialize", 6), ("propagate", 2)])
+def test_a_page_runs(name, count, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / f"docs/{name}.md").read_text()
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) > 5
+    assert len(blocks) >= count
     scope: dict[str, object] = {}
     for block in blocks:
         exec(block, scope)
