@@ -531,7 +531,7 @@ def measure(
     if not wanted:
         raise FaninError("There are no seeds.", expected="a positive number, or a list of seeds")
     subject = _subject(model, scheme, inputs, train, roles, options)
-    with run_progress(progress) as report:
+    with run_progress(progress, words=("measuring", "measuring")) as report:
         count = _positive("batches", batches)
         return measured(subject, loss=loss, seeds=wanted, batches=count, progress=report)
 

@@ -28,7 +28,10 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def run_progress(
-    wanted: bool | Callable[[int, int], None] = True, console: Console | None = None
+    wanted: bool | Callable[[int, int], None] = True,
+    console: Console | None = None,
+    *,
+    words: tuple[str, str] = ("compiling", "training"),
 ) -> Iterator[Callable[[int, int], None]]:
     """Report on runs while they are made; yields the function to tell about them.
 
@@ -36,6 +39,7 @@ def run_progress(
         wanted: Whether to draw a bar; or a function to tell instead.
         console: Where to draw, by default the error stream; only a terminal, or a notebook with
             ipywidgets, shows a bar.
+        words: What is done before the first run is, and then.
     """
     console = console or Console(stderr=True)
     if not wanted or not (callable(wanted) or _can_draw(console)):
@@ -47,7 +51,7 @@ def run_progress(
             task = bar.add_task("building", total=None)
 
             def update(done: int, total: int) -> None:
-                bar.update(task, total=total, completed=done, description="training" if done else "compiling")
+                bar.update(task, total=total, completed=done, description=words[bool(done)])
 
             yield update
 
