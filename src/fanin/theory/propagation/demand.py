@@ -9,6 +9,7 @@ from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.rules.pools import LARGEST
 
 _LEAST = 2
+_MOST = 256  # pools of pools share some points
 _WINDOWS = 3  # a block of inputs is read by windows of its own block of outputs and of blocks around it
 _OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent", "scan", "pool", "opaque"})
 """Ops whose values have points of their own; others share those of what they read."""
@@ -27,7 +28,7 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
     for node in reversed(graph.nodes):
         if node.op == "pool" and node["kind"] == "max" and (window := math.prod(node["window"])) <= LARGEST:
             read = group[node.inputs[0]]
-            needed[read] = max(needed[read], _WINDOWS * needed[group[node.name]] * window)
+            needed[read] = max(needed[read], min(_WINDOWS * needed[group[node.name]] * window, _MOST))
     return {name: needed[found] for name, found in group.items()}
 
 

@@ -111,8 +111,9 @@ def run(
     """
     axes = axes_of(graph)
     blocks = _blocks(graph)
-    rows = rows or _rows_for(graph, blocks)
-    context = Context(graph, axes, Normals(rows, seed), points_needed(graph))
+    points = points_needed(graph)
+    rows = rows or _rows_for(graph, blocks, points)
+    context = Context(graph, axes, Normals(rows, seed), points)
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}
     for node in graph:
@@ -220,14 +221,16 @@ def _is_causal(node: Node, graph: SignalGraph) -> bool:
     return bool(node.get("causal")) or any(mask.get("mask") == "causal" for mask in masks)
 
 
-def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]]) -> int:
+def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]], points: Mapping[str, int]) -> int:
     """Return how many channels to follow: as many as memory allows for all places of all nodes."""
-    most = max((len(Places(sizes)) for sizes in blocks.values()), default=2)
-    if any(node.op in ("convolution", "pool") for node in graph):
-        most = max(most, 8)
-    steps = max((len(blocks[_steps(node)]) for node in graph if node.body), default=1)
-    size = sum(len(node.body) * steps if node.body else 1 for node in graph if node.op != "parameter")
-    rows = _NUMBERS // (size * SAMPLES * most)
+    most = max((len(Places(sizes)) for sizes in blocks.values()), default=1)
+    image = 4 if any(node.op in ("convolution", "pool") for node in graph) else 1
+    numbers = sum(
+        len(node.body) * len(blocks[node["length"]]) if node.body else max(most, image * points[node.name])
+        for node in graph
+        if node.op not in ("parameter", "constant")
+    )
+    rows = _NUMBERS // (numbers * SAMPLES)
     return int(2 ** np.clip(np.floor(np.log2(max(rows, 1))), *_ROWS))
 
 

@@ -28,6 +28,7 @@ from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
     Fixed,
+    Kernel,
     Result,
     Signal,
     Unknown,
@@ -35,6 +36,7 @@ from fanin.theory.propagation.signal import (
 )
 
 _NUMBERS = 1_500_000  # logits in all, for the sake of memory
+_LARGE = 1e4  # second moments of what is added to logits, and hides nothing
 _HEADS = 8, 256  # fewest and most
 
 
@@ -48,9 +50,10 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(Unknown(f"{node.name}: its queries, keys or values are no signals"))
     mask = inputs[3] if len(inputs) > 3 else None
     causal = bool(node.get("causal")) or (isinstance(mask, Fixed) and mask.mask == "causal")
-    if mask is not None and not (isinstance(mask, Fixed) and mask.mask):
+    bias = _bias(mask)
+    if bias is None:
         return Result(Unknown(f"{node.name}: its mask is not known"))
-    heads = _Heads.drawn(node, query, key, causal, context)
+    heads = _Heads.drawn(node, query, key, causal, bias, context)
     wanted = heads.outputs(value.covariance) + _overlap(node, query, key, value, heads, context)
     places = query.places
     values = context.population(alike(wanted, places))
@@ -75,6 +78,15 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
         return [*back, *[None] * (len(inputs) - 3)]
 
     return Result(y, pullback)
+
+
+def _bias(mask: Value | None) -> float | None:
+    """Return the variance of what is added to logits; None where a mask is not known."""
+    if mask is None or (isinstance(mask, Fixed) and (mask.mask or not mask.second)):
+        return 0.0
+    if isinstance(mask, Kernel) and mask.law is not None and mask.law.second_moment < _LARGE:
+        return mask.law.variance
+    return None
 
 
 def _overlap(
@@ -118,13 +130,17 @@ class _Heads:
     weights: Array
 
     @classmethod
-    def drawn(cls, node: Node, query: Signal, key: Signal, causal: bool, context: Context) -> _Heads:
+    def drawn(
+        cls, node: Node, query: Signal, key: Signal, causal: bool, bias: float, context: Context
+    ) -> _Heads:
         features = _features(node, context, 0)
         numbers = SAMPLES * key.places.total * max(len(query.places), features)
         heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
         q = _at_points(query.covariance, heads, features, context)
         k = _everywhere(key.covariance, key.places, heads, features, context)
         logits = node["scale"] * q @ k.swapaxes(-1, -2)
+        if bias:
+            logits = logits + np.sqrt(bias) * context.normals.independent((heads, 1, *logits.shape[2:]))
         if causal:
             later = np.arange(key.places.total) > query.places.positions[:, None]
             logits = np.where(later, -np.inf, logits)

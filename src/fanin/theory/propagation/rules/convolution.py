@@ -11,6 +11,8 @@ own, since windows there reach beyond the image.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fanin.graph.signal import Node
@@ -21,7 +23,7 @@ from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.outputs import Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
-from fanin.theory.propagation.windows import Axis, fitted, gathered, returned, shares
+from fanin.theory.propagation.windows import Axis, fitted, gathered, one_block, over_blocks, returned, shares
 
 
 def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -44,7 +46,7 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
         of_kernel = context.total(found * windows, places, x.examples) / len(reads)
         outputs.take_down(of_kernel, found, y, seen)
         back = _over_windows(found, places, places, source, returned(reads, places, source))
-        wanted = outs * law.second_moment * _spread(back, source, x.places)
+        wanted = outs * law.second_moment * over_blocks(back, source, x.places)
         return [Cotangent.normal(wanted, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
@@ -56,7 +58,7 @@ def _geometry(node: Node, x: Signal, context: Context) -> tuple[Places, Places, 
     out = _shape(node.shape, node["y_axes"])
     points = context.points[node.name]
     if len(out) == 1 and len(x.places.sizes) > 1 and out == into:
-        places = Places(x.places.sizes, points)
+        places = replace(x.places, points=points)
     else:
         places = Places.image(out, points)
     labels = x.places.labels(into)
@@ -91,28 +93,6 @@ def _over_windows(
     for matrix in split(found):
         same, apart = to_blocks(matrix, places)
         if len(source.sizes) != len(places.sizes):
-            same, apart = _one_block(same, apart, places)
+            same, apart = one_block(same, apart, places)
         result.append(from_blocks(*gathered(reads, same, apart), target))
-    return joined(*result)
-
-
-def _one_block(same: Array, apart: Array, places: Places) -> tuple[Array, Array]:
-    """Return the mean over blocks, as if all positions were alike."""
-    sizes = np.asarray(places.sizes, float)
-    total = sizes.sum()
-    pairs = np.outer(sizes, sizes) - np.diag(sizes)
-    mean = float(same @ sizes / total)
-    other = float(np.sum(pairs * apart) / max(total * (total - 1), 1.0)) if total > 1 else mean
-    return np.array([mean]), np.array([[other]])
-
-
-def _spread(found: Covariance, source: Places, target: Places) -> Covariance:
-    """Return second moments of one block for all blocks, if they are others."""
-    if len(source.sizes) == len(target.sizes):
-        return found
-    result = []
-    for matrix in split(found):
-        same, apart = to_blocks(matrix, source)
-        blocks = len(target.sizes)
-        result.append(from_blocks(np.repeat(same, blocks), np.tile(apart, (blocks, blocks)), target))
     return joined(*result)

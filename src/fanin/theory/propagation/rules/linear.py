@@ -9,7 +9,7 @@ Forward and backward populations are independent, as in wide networks (Yang 2020
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def _size(atoms: list[Atom]) -> int:
 def _places(sums: _Sums, x: Signal, points: int) -> Places:
     if sums.made:
         return Places((sums.made,), points)
-    return ONE if sums.positions else Places(x.places.sizes, points)
+    return ONE if sums.positions else replace(x.places, points=points)
 
 
 def _moved(wanted: Covariance, sums: _Sums, x: Signal, places: Places) -> Covariance:

@@ -59,8 +59,8 @@ def _of_weights(kernel: Kernel, node: Node) -> Value:
         return Unknown(f"{node.name}: {name} of weights")
     value = law.variance if name == "variance" else law.mean
     scale = terms if name == "sum" else 1
-    spread = 0.0 if name == "variance" else law.variance / terms
-    return Kernel(replace(law, mean=value * scale, variance=spread * scale**2), node.shape)
+    # Of many weights, the mean hardly varies.
+    return Kernel(replace(law, mean=value * scale, variance=0.0), node.shape)
 
 
 def _over_channels(x: Signal, positions: bool, terms: float, variance: bool) -> Result:

@@ -30,7 +30,7 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(ids)
     if not isinstance(table, Kernel) or table.law is None:
         return Result(Unknown(f"{node.name}: nobody knows what its table is distributed by"))
-    if isinstance(ids, Fixed):
+    if isinstance(ids, Fixed | Kernel):  # a table of places, such as relative positions
         return Result(Kernel(table.law, node.shape, table.weight, table.factor))
     if not isinstance(ids, Tokens):
         return Result(Unknown(f"{node.name}: it looks up what are no tokens"))
