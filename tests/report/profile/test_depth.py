@@ -68,3 +68,9 @@ def test_layers_that_take_turns_are_folded_too():
 def test_weights_belong_to_the_layer_that_their_path_begins_with():
     made = profile([layer("a/b", 1.0), layer("a/c", 1.0)], parameters=(weight("a/b/kernel"), weight("top")))
     assert [found["name"] for found in depth.weighted(made.to_dict())] == ["a/b"]
+
+
+def test_of_blocks_and_their_parts_the_blocks_are_steps():
+    names = [name for i in range(4) for name in (f"h.{i}.attn.q", f"h.{i}.attn", f"h.{i}.mlp.up", f"h.{i}")]
+    layers, _ = depth.steps(profile([layer(name, 1.0 + i) for i, name in enumerate(names)]).to_dict())
+    assert [found["name"] for found in layers] == ["h.0", "h.1", "h.2", "h.3"]

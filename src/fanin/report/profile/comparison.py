@@ -80,8 +80,9 @@ def sentences(record: ComparisonRecord) -> list[str]:
     if q is not None and q["where"]:
         found.append(f"The largest step of q is at {q['where']}.")
     if record["missing"]:
-        count, first = len(record["missing"]), record["missing"][0]
-        found.append(f"{count} {'layer is' if count == 1 else 'layers are'} not in both, from {first} on.")
+        first, *rest = record["missing"]
+        more = f" and {len(rest)} more {'layer' if len(rest) == 1 else 'layers'}" if rest else ""
+        found.append(f"Not known in both: {first}{more}.")
     return found
 
 

@@ -110,7 +110,9 @@ def steps(profile: ProfileRecord) -> tuple[list[LayerRecord], str]:
     for layer in profile["layers"]:
         if layer["name"] in holding and (pattern := _NUMBER.sub("#", layer["name"])) != layer["name"]:
             found.setdefault(pattern, []).append(layer)
-    blocks = max(found.values(), key=len, default=[])
+    # Of blocks and of what is in each of them, the blocks.
+    outer = min(found, key=lambda pattern: (-len(found[pattern]), len(pattern)), default="")
+    blocks = found.get(outer, [])
     return (blocks, "blocks") if len(blocks) >= _ROW else (weighted(profile), "layers with weights")
 
 

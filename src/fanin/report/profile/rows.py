@@ -183,7 +183,7 @@ def _chi(profile: ProfileRecord) -> str:
 
 def _unknown(profile: ProfileRecord) -> str:
     layers = depth.shown(profile)
-    lost = [layer for layer in layers if layer["forward"] is None]
+    lost = [layer for layer in layers if layer["forward"] is None and layer["unknown"]]
     if not lost:
         return ""
     share = percent(len(lost) / len(layers))

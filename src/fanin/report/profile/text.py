@@ -98,17 +98,22 @@ def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
 def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int) -> None:
     row = rows.row(layer)
     if layer["forward"] is None:
-        table.add_row(_name(row), Text("unknown", style="yellow"))
+        known = not layer["unknown"]
+        table.add_row(
+            _name(row), Text("no signal" if known else "unknown", style="dim" if known else "yellow")
+        )
         return
     cells = (row.q, row.mean, row.c, row.gradient, row.chi)
     table.add_row(_name(row), *map(Text, cells[:count]), Text(_lane(layer, lanes)))
 
 
 def _name(row: rows.Row) -> Text:
-    """Return a layer's path, its beginning left out if it is long, and its type where there is room."""
+    """Return a layer's path, its first parts left out if it is long, and its type where there is room."""
     name, kind = plain(row.name), plain(row.type)
     if len(name) > _NAME:
-        return Text(f"…{name[1 - _NAME :]}")
+        rest = name[1 - _NAME :]
+        whole = min((place for mark in "./" if (place := rest.find(mark)) >= 0), default=-1)
+        return Text(f"…{rest[whole + 1 :]}")
     room = _NAME - len(name) - 1
     if room < min(len(kind), 4):
         return Text(name)
