@@ -125,6 +125,14 @@ def _fresh(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     return [_new(size) for size in node.shape]
 
 
+def _alike(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
+    """Take an unknown op's axes for those of the first value of its shape, if one has it."""
+    for value in inputs:
+        if tuple(_size(axis) for axis in value) == node.shape:
+            return value
+    return _fresh(node, inputs)
+
+
 def _tell(axis: Iterable[_Open], role: AtomRole, *, over: bool = False) -> None:
     """Give atoms a role, over another one if so wanted."""
     for atom in axis:
@@ -403,6 +411,7 @@ def _first(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
 
 _RULES: dict[str, Callable[[Node, list[list[_Axis]]], list[_Axis]]] = {
     "linear": _linear,
+    "opaque": _alike,
     "convolution": _convolution,
     "elementwise": _joined,
     "norm": _norm,

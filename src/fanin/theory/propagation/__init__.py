@@ -1,1 +1,5 @@
-"""What a graph's signals will do: a Tensor Program on populations of channels (Yang 2020, arXiv:2009.10685)."""
+"""What a graph's signals will do: a Tensor Program on populations of channels.
+
+References:
+    Yang (2020), Tensor Programs II, arXiv:2006.14548; III, arXiv:2009.10685.
+"""

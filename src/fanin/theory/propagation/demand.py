@@ -19,7 +19,8 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
     """Return the points of a block that each node's value needs.
 
     Example:
-        >>> nodes = (Node("x", "input"), Node("y", "pool", ("x",), attributes={"kind": "max", "window": (3, 3)}))
+        >>> window = {"kind": "max", "window": (3, 3)}
+        >>> nodes = (Node("x", "input"), Node("y", "pool", ("x",), attributes=window))
         >>> dict(points_needed(SignalGraph(nodes)))
         {'x': 54, 'y': 2}
     """

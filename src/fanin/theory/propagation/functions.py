@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf, erfc, expit
 
-from fanin.errors import FaninError
 from fanin.theory.activation import Activation
 from fanin.theory.names import named
 from fanin.theory.propagation.draws import Array
@@ -156,10 +155,21 @@ def _numerical(found: Activation) -> Callable[[Array], Array]:
     return lambda x: (found.value(x + _STEP) - found.value(x - _STEP)) / (2 * _STEP)
 
 
-def check(name: str, arguments: tuple[float, ...]) -> str:
-    """Return why there is no function of a name; empty where there is."""
-    try:
-        function(name, arguments)
-    except FaninError as error:
-        return str(error).splitlines()[0]
-    return ""
+def slope_of(
+    value: Callable[..., Array], slopes: Sequence[Callable[..., Array]]
+) -> Callable[..., Sequence[Array | float]]:
+    """Return the derivatives of a function as a `Function` has them: given ones, or differences.
+
+    Args:
+        value: From the operands to the result.
+        slopes: From the operands to the derivative with respect to each; empty for differences.
+    """
+    if slopes:
+        return lambda *operands: [slope(*operands[:-1]) for slope in slopes]
+    return lambda *operands: [_difference(value, operands[:-1], place) for place in range(len(operands) - 1)]
+
+
+def _difference(value: Callable[..., Array], operands: Sequence[Array], place: int) -> Array:
+    before, here, after = operands[:place], operands[place], operands[place + 1 :]
+    step = _STEP * (float(np.std(here)) or 1.0)
+    return (value(*before, here + step, *after) - value(*before, here - step, *after)) / (2 * step)

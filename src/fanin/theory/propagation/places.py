@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fanin.theory.propagation.draws import Array
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 SAMPLES = 2
 """Examples of a batch that are followed: two are enough, all are alike."""
@@ -46,7 +50,7 @@ class Places:
         return cls(tuple(sizes), points, tuple(shape))
 
     def labels(self, shape: tuple[int, ...]) -> list[np.ndarray]:
-        """Return the part of each axis that its positions belong to; all are in one where blocks are others."""
+        """Return the part of each axis that its positions belong to: one for all where blocks do not fit."""
         if self.grid == tuple(shape):
             return [ends(length) for length in shape]
         if len(shape) == 1 and self.total == shape[0]:
@@ -102,14 +106,22 @@ class Places:
     @cached_property
     def coordinates(self) -> np.ndarray:
         """A position of the image for each point, spread over its block, (points, axes)."""
-        labels = np.meshgrid(*[ends(length) for length in self.grid], indexing="ij")
-        parts = [int(ends(length).max()) + 1 for length in self.grid]
-        block = np.ravel_multi_index(labels, parts).ravel()
-        found = []
-        for number, points in enumerate(self.counts):
-            inside = np.flatnonzero(block == number)
-            found.append(inside[((np.arange(points) + 0.5) * len(inside) / points).astype(int)])
-        return np.stack(np.unravel_index(np.concatenate(found), self.grid), axis=1)
+        parts = [[np.flatnonzero(ends(n) == part) for part in range(max(ends(n)) + 1)] for n in self.grid]
+        blocks = itertools.product(*parts)
+        return np.concatenate(
+            [_spread(block, count) for block, count in zip(blocks, self.counts, strict=True)]
+        )
+
+
+def _spread(block: tuple[np.ndarray, ...], points: int) -> np.ndarray:
+    """Return so many places of a product of axes: all of them, or some that are even along each axis."""
+    if points == math.prod(len(axis) for axis in block):
+        return np.stack(np.meshgrid(*block, indexing="ij"), axis=-1).reshape(points, -1)
+    step = np.arange(points)
+    evenly = [(step + 0.5) / points, *(step * _GOLDEN**axis % 1.0 for axis in range(1, len(block)))]
+    return np.stack(
+        [axis[(at * len(axis)).astype(int)] for axis, at in zip(block, evenly, strict=True)], axis=1
+    )
 
 
 def ends(length: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from fanin.theory.propagation.demand import points_needed
 from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.places import SAMPLES, Places, causal
+from fanin.theory.propagation.registry import Rule, registered
 from fanin.theory.propagation.rules.attention import attention
 from fanin.theory.propagation.rules.convolution import convolution
 from fanin.theory.propagation.rules.linear import linear
@@ -42,8 +43,6 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
-
-Rule = Callable[[Node, list[Value], Context], Result]
 
 RULES: dict[str, Rule] = {
     "attention": attention,
@@ -104,8 +103,8 @@ def run(
     Args:
         graph: The model.
         laws: Of its inputs, by the node's name.
-        loss: What the gradients are of: a kind of `fanin.theory.propagation.rules.losses`; None for a standard
-            normal gradient with respect to the outputs.
+        loss: What the gradients are of: a kind of `fanin.theory.propagation.rules.losses`; None for a
+            standard normal gradient with respect to the outputs.
         seed: Of the populations.
         rows: Channels that are followed; by default as many as places allow.
     """
@@ -133,10 +132,16 @@ def forward(node: Node, inputs: list[Value], context: Context) -> Result:
     for value in inputs:
         if isinstance(value, Unknown):
             return Result(value)
-    rule = RULES.get(node.op)
+    rule = registered(node["operator"]) if node.op == "opaque" else RULES.get(node.op)
     if rule is None:
-        return Result(Unknown(f"{node.get('operator', node.op)} ({node.name})"))
+        return Result(Unknown(_unknown(node)))
     return rule(node, inputs, context)
+
+
+def _unknown(node: Node) -> str:
+    what = f"{node.get('operator', node.op)} ({node.name})"
+    reason = node.get("reason", "")
+    return f"{what}: {reason}" if reason else what
 
 
 def _given(

@@ -99,14 +99,14 @@ class Signal:
 
     @cached_property
     def own_chance(self) -> Array:
-        """Relative variance of the mean of x^2 that so many channels have, given all before, as in `chance`."""
+        """Relative variance of the mean of x^2 that so many channels have, given all before, (2,)."""
         if self.exact:
             return np.zeros(2)
         return spread(self.values, self.places, self.examples) / max(self.width, 1)
 
 
 def spread(values: Array, places: Places, examples: int) -> Array:
-    """Return relative variances of x^2 from channel to channel: of its mean over all places, and at one, (2,)."""
+    """Return relative variances of x^2 from channel to channel: of the mean over all places, of one, (2,)."""
     if len(values) == 1:
         return np.zeros(2)
     whole = np.broadcast_to(values**2, (len(values), SAMPLES, len(places))).reshape(len(values), -1)

@@ -145,7 +145,7 @@ def _counts(places: Places, examples: int, across: bool) -> Array:
 
 
 def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
-    """Return what subtracting a channel's mean takes away: m_i + m_j - m, for means over one place, over both."""
+    """Return what subtracting a channel's mean takes away: m_i + m_j - m, means over one place and both."""
     if across:
         rows = np.sum(counts * found, axis=(2, 3)) / np.sum(counts, axis=(2, 3))
         weights = np.sum(counts, axis=(2, 3))
@@ -162,7 +162,7 @@ def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
 
 
 def _inverse(centred: Covariance, variance: float, counts: Array, across: bool) -> float:
-    """Return E[1 / v] of a channel's variance: as for a chi-squared variable of so many degrees of freedom."""
+    """Return E[1 / v] of a channel's variance, as a chi-squared variable with as much chance has it."""
     same = (
         np.sum(counts * centred**2) / np.sum(counts)
         if across

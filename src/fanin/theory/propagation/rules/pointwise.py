@@ -39,11 +39,16 @@ def elementwise(node: Node, inputs: list[Value], context: Context) -> Result:
         applied = function(name, arguments)
     except FaninError:
         return Result(Unknown(f"{node.name}: no rule for {name}"))
+    return applied_to(node, inputs, applied, context)
+
+
+def applied_to(node: Node, inputs: list[Value], applied: Function, context: Context) -> Result:
+    """Return a function's values, of signals or of weights."""
     for value in inputs:
         if isinstance(value, Unknown):
             return Result(value)
         if isinstance(value, Tokens):
-            return Result(Unknown(f"{node.name}: {name} of whole numbers"))
+            return Result(Unknown(f"{node.name}: {node['function']} of whole numbers"))
         if isinstance(value, Kernel) and value.law is None:
             return Result(Unknown(f"{node.name}: nobody knows what {value.weight} is distributed by"))
     operands = _operands(node, inputs)

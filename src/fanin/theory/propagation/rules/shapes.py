@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _part_of_constant(value: Fixed, node: Node) -> Fixed:
 
 
 def _of_channels(node: Node, x: Signal, context: Context) -> Result:
-    """Return some channels. Of independent ones that is a new population, since no other reads the same rows."""
+    """Return some channels: of independent ones a new population, since no other reads the same rows."""
     rows = _rows(node, x, context)
     width = context.size(node.name, "channel")
     if len(x.values) == 1:
@@ -201,7 +202,7 @@ def _shorter(places: Places, node: Node, axis: tuple) -> tuple[Places, np.ndarra
     starts = np.cumsum([0, *places.sizes])
     sizes, kept = [], []
     firsts = np.cumsum([0, *places.counts])
-    for block, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for block, (start, stop) in enumerate(pairwise(starts)):
         size = int(np.sum(wanted[start:stop]))
         if size:
             sizes.append(size)
