@@ -1,0 +1,70 @@
+"""Numbers that others may rely on: 15-digit quadrature of somebody else's, against ours."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import truncnorm
+
+import fanin
+from fanin.graph.parameter import Parameter
+from fanin.schemes.distributions import TruncatedNormal
+from fanin.schemes.moments import second_moment
+
+BATCH_NORM = {
+    "relu": 1.4669422069,
+    "gelu": 1.3188450,
+    "silu": 1.2120811,
+    "tanh": 1.1778072,
+}
+SLOPES = {
+    "relu": 1.0,
+    "leaky_relu(0.2)": 1.0,
+    "tanh": 0.461,
+    "sigmoid": 0.106,
+    "gelu": 1.144,
+    "silu": 1.173,
+    "elu": 0.891,
+    "selu": 0.783,
+    "mish": 1.076,
+    "softplus": 0.492,
+    "hard_swish": 1.224,
+    "relu_squared": 2.0,
+    "sin": 0.313,
+}
+
+
+@pytest.mark.parametrize(("name", "factor"), BATCH_NORM.items())
+def test_what_a_batch_norm_and_an_activation_make_of_a_gradient(name, factor):
+    """E[f'^2] / Var f: the norm divides by the deviation of f, which the activation before it has."""
+    found = fanin.gain(name)
+    assert found.derivative_second_moment / found.variance == pytest.approx(factor, rel=6e-8)
+    if name == "relu":
+        assert factor == pytest.approx(math.pi / (math.pi - 1), rel=1e-10)
+
+
+@pytest.mark.parametrize(("name", "slope"), SLOPES.items())
+def test_slopes_of_length_maps(name, slope):
+    assert fanin.gain(name).slope == pytest.approx(slope, abs=6e-4)
+
+
+def test_siren_takes_one_over_the_second_moment_of_elu():
+    assert 1 / fanin.gain("elu").second_moment == pytest.approx(1.5505188080679277, rel=1e-12)
+
+
+@pytest.mark.parametrize(("bound", "sd"), [(2, 0.87962566103423978), (3, 0.98657839256)])
+def test_truncated_normal_deviations(bound, sd):
+    kernel = Parameter("w", (64, 64), "kernel", ("out", "in"))
+    found = second_moment(TruncatedNormal(0.0, 1.0, -bound, bound), kernel)
+    assert math.sqrt(found) == pytest.approx(sd, rel=1e-10)
+    assert truncnorm(-bound, bound).std() == pytest.approx(sd, rel=1e-9)
+
+
+def test_complex_truncated_normal_deviation():
+    """|z|^2 is exponential of mean 1 for a complex normal z; cut at |z| = 2."""
+    cut = 4.0
+    inside = 1 - math.exp(-cut)
+    second = 1 - cut * math.exp(-cut) / inside
+    assert math.sqrt(second) == pytest.approx(0.961961828, rel=1e-8)
+    radii = np.sqrt(-np.log(1 - np.linspace(0, inside, 200_001)[1:-1]))
+    assert np.sqrt(np.mean(radii**2)) == pytest.approx(0.961961828, rel=1e-5)
