@@ -22,6 +22,7 @@ from fanin.schemes.laws import laws_of
 from fanin.schemes.plan import InitPlan
 from fanin.theory.profile import SignalProfile
 from fanin.theory.propagation.predict import predict
+from fanin.theory.propagation.registry import registered
 from fanin.theory.recognition import recognize
 
 _HOMES = {"torch": "torch", "keras": "keras"}
@@ -118,7 +119,8 @@ def measure(
     check_loss(loss)
     framework, networks = subject.framework, []
     progress(0, len(seeds))
-    with framework.kept(subject.model), _randomness(framework, None):
+    changed = subject.plan is not None
+    with framework.kept(subject.model) if changed else contextlib.nullcontext(), _randomness(framework, None):
         start = _start(subject, seeds)
         read = framework.reader(
             subject.model,
@@ -205,7 +207,16 @@ def _typed(profile: SignalProfile, subject: Subject, graph: SignalGraph) -> Sign
         ended = graph[graph.layers[layer.name]].source if layer.name in graph.layers else None
         own = layer.type if ended is None or ended.layer in (path, layer.name) else ""
         layers.append(replace(layer, type=types.get(path, own)))
-    return replace(profile, layers=tuple(layers), model=subject.name)
+    notes = (*profile.notes, *_unknown_operators(graph))
+    return replace(profile, layers=tuple(layers), model=subject.name, notes=notes)
+
+
+def _unknown_operators(graph: SignalGraph) -> Iterator[str]:
+    """Yield what to do about operators that nobody knows."""
+    operators = {str(node["operator"]) for node in graph if node.op == "opaque"}
+    unknown = sorted(name for name in operators if registered(name) is None)
+    if unknown:
+        yield f'fanin.theory.register_rule("{unknown[0]}", rule) tells fanin what an operation does.'
 
 
 def _vocabulary(subject: Subject) -> int:

@@ -17,6 +17,7 @@ import keras, numpy as np
 import fanin
 model = keras.models.load_model(sys.argv[1])
 before = [w.copy() for w in model.get_weights()]
+assert list(fanin.propagate(model, inputs=(10, 8))) == list(fanin.measure(model, inputs=(10, 8)))
 for train in (False, True):
     print(fanin.measure(model, inputs=np.load(sys.argv[2]), loss="mse", train=train).to_json())
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
