@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, mean_place, normal
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
-from fanin.theory.propagation.signal import IMAGINED, Fixed, Kernel, Signal
+from fanin.theory.propagation.signal import IMAGINED, Fixed, Kernel, Result, Signal, Value
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Context:
         axes: What its values' axes are made of.
         normals: Where populations come from.
         points: Points of a block that each node needs.
-        train: Whether the model trains.
+        forward: What a node makes of its inputs, for graphs inside of nodes.
         gradients: What came out for weights.
     """
 
@@ -42,7 +42,7 @@ class Context:
     axes: Mapping[str, Axes]
     normals: Normals
     points: Mapping[str, int]
-    train: bool = False
+    forward: Callable[[Node, list[Value], Context], Result]
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
 
     def size(self, name: str, role: AtomRole) -> int:

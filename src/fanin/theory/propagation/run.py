@@ -112,7 +112,7 @@ def run(
     blocks = _blocks(graph)
     points = points_needed(graph)
     rows = rows or _rows_for(graph, blocks, points)
-    context = Context(graph, axes, Normals(rows, seed), points)
+    context = Context(graph, axes, Normals(rows, seed), points, forward)
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}
     for node in graph:

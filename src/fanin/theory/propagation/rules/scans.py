@@ -112,8 +112,6 @@ class _Recurrence:
         return found
 
     def _step(self, given: list[Value]) -> _Step:
-        from fanin.theory.propagation.run import forward
-
         values: dict[str, Value] = dict(zip(self.names, given, strict=True))
         pullbacks: dict[str, Pullback | None] = {}
         for node in self.body:
@@ -125,7 +123,7 @@ class _Recurrence:
                 found = self.shared.linear(node, read, self.inner)
             else:
                 read = [self._same_bias(name, value) for name, value in zip(node.inputs, read, strict=True)]
-                found = forward(node, read, self.inner)
+                found = self.context.forward(node, read, self.inner)
             values[node.name], pullbacks[node.name] = found
         return _Step(values, pullbacks)
 

@@ -15,6 +15,7 @@ from scipy.linalg import pinvh
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.covariance import normal
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.linear import terms
@@ -149,8 +150,6 @@ def as_part(values: Array) -> Part:
 
 def sampled(cotangent: Cotangent, places: Places, normals: Normals) -> Array:
     """Return a population of a gradient, (rows, samples, points)."""
-    from fanin.theory.propagation.covariance import normal
-
     found = np.zeros((normals.rows, SAMPLES, len(places)))
     for part in cotangent.parts:
         known = bool(np.all(part.inner == 1))
