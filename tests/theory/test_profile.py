@@ -23,6 +23,8 @@ def test_a_profile_is_a_mapping_of_layers():
 def test_chi_1_is_the_geometric_mean():
     assert profile([layer("a", 1, chi=0.5), layer("b", 1, chi=8.0), layer("c", 1)]).chi_1 == pytest.approx(2)
     assert profile([layer("a", 1)]).chi_1 is None
+    inside = [layer("a.fc", 1, chi=0.5), layer("a", 1, chi=0.5), layer("b", 2, chi=8.0)]  # a ends in a.fc
+    assert profile(inside).chi_1 == pytest.approx(2)
 
 
 @pytest.mark.parametrize("made", ALL)

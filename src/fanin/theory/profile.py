@@ -153,8 +153,10 @@ class SignalProfile(Mapping[str, LayerSignal]):
 
     @property
     def chi_1(self) -> float | None:
-        """Geometric mean of chi_1 over the layers where it is known."""
-        values = [layer.chi_1 for layer in self.layers if layer.chi_1]
+        """Geometric mean of chi_1 over the layers where it is known, each once."""
+        from fanin.report.profile.depth import shown
+
+        values = [layer["chi_1"] for layer in shown(self.to_dict()) if layer["chi_1"]]
         return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
     def compare(self, other: SignalProfile) -> ProfileComparison:

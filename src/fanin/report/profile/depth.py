@@ -94,7 +94,7 @@ def shown(profile: ProfileRecord) -> list[LayerRecord]:
 
 
 def _same(one: LayerRecord, other: LayerRecord) -> bool:
-    if one["shape"] != other["shape"] or other["chi_1"] is not None:
+    if one["shape"] != other["shape"] or other["chi_1"] not in (None, one["chi_1"]):
         return False
     pairs = [(q_of(one, way), q_of(other, way)) for way in ("forward", "backward")]
     return all(a == b or (a and b and abs(a / b - 1) < _ALIKE) for a, b in pairs)
@@ -158,7 +158,7 @@ def change(profile: ProfileRecord, direction: str) -> Change | None:
 
 def chi(profile: ProfileRecord) -> tuple[float, int] | None:
     """Return the geometric mean of chi_1 and of how many layers it is; None where it is not known of most."""
-    values = [layer["chi_1"] for layer in profile["layers"] if layer["chi_1"]]
+    values = [layer["chi_1"] for layer in shown(profile) if layer["chi_1"]]
     if len(values) < 2 or len(values) < 0.8 * len(weighted(profile)):
         return None
     logs = [math.log(value) for value in values if value]
