@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 
@@ -67,6 +68,18 @@ class Axis:
         member = np.eye(int(outputs.max()) + 1)[outputs]
         return np.einsum("oa,otb->tab", member / member.sum(axis=0), read, optimize=True)
 
+    def weights(self, length: int, padding: bool) -> Array:
+        """Return the weight of each input in the mean over each window, (outputs, length).
+
+        Args:
+            length: Of the input.
+            padding: Whether positions outside of it count.
+        """
+        outputs, taps = self.source.shape
+        found = np.zeros((outputs, length))
+        np.add.at(found, (np.arange(outputs)[:, None], self.source), self.inside)
+        return found / (taps if padding else np.maximum(self.inside.sum(axis=1, keepdims=True), 1))
+
 
 def shares(axes: list[Axis], outputs: list[np.ndarray], inputs: list[np.ndarray]) -> Array:
     """Return how often each tap of a block of outputs reads each block of inputs, (taps, blocks, blocks)."""
@@ -95,7 +108,7 @@ def gathered(reads: Array, same: Array, apart: Array) -> tuple[Array, Array]:
 
 
 def returned(reads: Array, outputs: Places, inputs: Places) -> Array:
-    """Return how often each tap of a block of inputs is read by each block of outputs, (taps, inputs, outputs)."""
+    """Return how often outputs read each block of inputs by each tap, (taps, inputs, outputs)."""
     ratio = np.divide.outer(1 / np.asarray(inputs.sizes, float), 1 / np.asarray(outputs.sizes, float))
     return reads.swapaxes(1, 2) * ratio
 
@@ -106,3 +119,81 @@ def fitted(places: Places, shape: tuple[int, ...], labels: list[np.ndarray]) -> 
     if parts == len(places.sizes):
         return places
     return Places((int(np.prod(shape)),), places.points)
+
+
+def one_block(same: Array, apart: Array, places: Places) -> tuple[Array, Array]:
+    """Return the means of second moments over blocks, (1,) and (1, 1), as if all positions were alike."""
+    sizes = np.asarray(places.sizes, float)
+    total = sizes.sum()
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    mean = float(same @ sizes / total)
+    other = float(np.sum(pairs * apart) / max(total * (total - 1), 1.0)) if total > 1 else mean
+    return np.array([mean]), np.array([[other]])
+
+
+def over_blocks(found: Covariance, source: Places, target: Places) -> Covariance:
+    """Return second moments of one block for all blocks, if they are others."""
+    if len(source.sizes) == len(target.sizes):
+        return found
+    result = []
+    for matrix in split(found):
+        same, apart = to_blocks(matrix, source)
+        blocks = len(target.sizes)
+        result.append(from_blocks(np.repeat(same, blocks), np.tile(apart, (blocks, blocks)), target))
+    return joined(*result)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums over windows, each position with a weight.
+
+    Args:
+        terms: Sum of a window's weights in each block, (blocks, read blocks).
+        own: Sum of their squares, (blocks, read blocks).
+        shared: Sum of the products of two windows' weights at the same position, (blocks, blocks, read blocks).
+        source: Blocks that are read.
+        target: Blocks of the windows.
+    """
+
+    terms: Array
+    own: Array
+    shared: Array
+    source: Places
+    target: Places
+
+    @classmethod
+    def of(cls, weights: list[Array], source: Places, target: Places, labels: list, read: list) -> Sums:
+        """Return the sums of an image.
+
+        Args:
+            weights: Of each input in each output, along each axis (outputs, inputs); elsewhere their product.
+            source: Blocks that are read.
+            target: Blocks of the windows.
+            labels: The part of each output, along each axis.
+            read: The part of each input, along each axis.
+        """
+        terms, own, shared, sizes = np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1, 1)), np.ones(1)
+        for weight, out, into in zip(weights, labels, read, strict=True):
+            member, block = np.eye(int(out.max()) + 1)[out], np.eye(int(into.max()) + 1)[into]
+            summed = member.T @ weight
+            both = np.einsum("ak,bk,kc->abc", summed, summed, block, optimize=True)
+            terms, own = np.kron(terms, summed @ block), np.kron(own, member.T @ weight**2 @ block)
+            shared, sizes = np.kron(shared, both), np.kron(sizes, member.sum(axis=0))
+        apart = shared - np.eye(len(sizes))[..., None] * own
+        pairs = np.outer(sizes, sizes) - np.diag(sizes)
+        each = sizes[:, None]
+        return cls(terms / each, own / each, apart / np.maximum(pairs, 1)[..., None], source, target)
+
+    def moments(self, found: Covariance, places: Places) -> Covariance:
+        """Return second moments of the sums from those of what is summed, which has blocks of its own."""
+        result = []
+        for matrix in split(found):
+            same, apart = to_blocks(matrix, places)
+            if len(self.source.sizes) != len(places.sizes):
+                same, apart = one_block(same, apart, places)
+            more = same - np.diag(apart)  # where two terms are the same position
+            cross = self.terms @ apart @ self.terms.T
+            result.append(
+                from_blocks(np.diag(cross) + self.own @ more, cross + self.shared @ more, self.target)
+            )
+        return joined(*result)

@@ -17,7 +17,11 @@ def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(x, lambda cotangent: [cotangent])
     if rate >= 1:
         return Result(Unknown(f"{node.name}: it drops everything"))
-    keep = context.normals.uniform((SAMPLES, len(x.places))) >= rate
+    together = {atom.role for axis in node.get("shared", ()) for atom in context.axes[node.name][axis]}
+    # What channels share each of them has by chance: moments of places are the same.
+    samples = 1 if "batch" in together else SAMPLES
+    points = 1 if "position" in together else len(x.places)
+    keep = context.normals.uniform((samples, points)) >= rate
     factors = keep / (1 - rate)
     y = replace(x, values=x.values * factors, chain=None, normal=False)
     return Result(y, lambda cotangent: [cotangent.times(factors)])

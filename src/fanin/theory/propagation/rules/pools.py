@@ -10,13 +10,6 @@ import numpy as np
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import (
-    Covariance,
-    from_blocks,
-    joined,
-    split,
-    to_blocks,
-)
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import (
@@ -27,7 +20,7 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
-from fanin.theory.propagation.windows import Axis, fitted, returned, shares
+from fanin.theory.propagation.windows import Axis, Sums, fitted, over_blocks
 
 LARGEST = 16
 """Windows of more positions are averaged by their moments."""
@@ -57,7 +50,6 @@ class _Geometry:
         places: Of the outputs.
         source: Of the inputs, as far as their blocks fit the image.
         axes: Windows along each axis.
-        reads: How often each tap of a block of outputs reads each block of inputs.
         shape: The inputs' image.
         labels: The part of each axis that inputs belong to.
     """
@@ -65,7 +57,6 @@ class _Geometry:
     places: Places
     source: Places
     axes: list[Axis]
-    reads: Array
     shape: tuple[int, ...]
     labels: list[np.ndarray]
 
@@ -86,8 +77,7 @@ class _Geometry:
             )
             for axis in range(len(out))
         ]
-        reads = shares(axes, places.labels(out), labels)
-        return cls(places, fitted(x.places, into, labels), axes, reads, into, labels)
+        return cls(places, fitted(x.places, into, labels), axes, into, labels)
 
     def blocks_read(self) -> np.ndarray:
         """Return the block that each tap of each output point reads, -1 outside, (points, taps)."""
@@ -203,44 +193,22 @@ def _homes(dealt: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 def _average(node: Node, x: Signal, geometry: _Geometry, context: Context) -> Result:
     """Return means by their moments, as normal numbers."""
-    window = len(geometry.reads)
-    inside = (
-        geometry.reads.sum(axis=(0, 2))
-        if not node.get("count_pad", True)
-        else np.full(len(geometry.places.sizes), window)
-    )
-    reads = geometry.reads / np.maximum(inside, 1e-12)[None, :, None]
-    mean = np.mean(np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places))), axis=(0, 1))
-    level = float(mean @ x.places.share / x.places.total)
-    whole = float(np.mean(reads.sum(axis=(0, 2))))
-    found = _means(x.covariance - level**2, x.places, geometry, reads)
-    places = geometry.places
-    values = context.population(found) + level * whole
-    y = Signal(
-        values, places, x.width, x.examples, x.chance, Chain(values, x.chance, lambda z: z), normal=True
-    )
-    back_reads = returned(reads, places, geometry.source)
+    places, source = geometry.places, geometry.source
+    labels = places.labels(tuple(len(axis.source) for axis in geometry.axes))
+    weights = [
+        axis.weights(length, node.get("count_pad", True))
+        for axis, length in zip(geometry.axes, geometry.shape, strict=True)
+    ]
+    sums = Sums.of(weights, source, places, labels, geometry.labels)
+    back = Sums.of([weight.T for weight in weights], places, source, geometry.labels, labels)
+    level = x.mean
+    whole = float(sums.terms.sum(axis=1) @ places.sizes) / places.total
+    values = context.population(sums.moments(x.covariance - level**2, x.places)) + level * whole
+    chain = Chain(values, x.chance, lambda z: z)
+    y = Signal(values, places, x.width, x.examples, x.chance, chain, normal=True)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        inner = cotangent.covariance(places)
-        turned = replace(geometry, places=geometry.source, source=places)
-        wanted = _means(inner, places, turned, back_reads)
-        if len(geometry.source.sizes) != len(x.places.sizes):
-            return [None]
-        return [Cotangent.normal(wanted, cotangent.chance, cotangent.drift)]
+        found = over_blocks(back.moments(cotangent.covariance(places), places), source, x.places)
+        return [Cotangent.normal(found, cotangent.chance, cotangent.drift)]
 
     return Result(y, pullback)
-
-
-def _means(found: Covariance, places: Places, geometry: _Geometry, reads: Array) -> Covariance:
-    """Return second moments of sums over taps of one weight: pairs of taps add up."""
-    total = reads.sum(axis=0)
-    result = []
-    for matrix in split(found):
-        same, apart = to_blocks(matrix, places)
-        if len(same) != total.shape[1]:
-            same, apart = np.array([same.mean()]), np.array([[apart.mean()]])
-        cross = total @ apart @ total.T
-        own = np.einsum("tab,b->a", reads**2, same - np.diag(apart), optimize=True)
-        result.append(from_blocks(np.diag(cross) + own, cross, geometry.places))
-    return joined(*result)

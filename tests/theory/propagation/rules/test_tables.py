@@ -1,0 +1,71 @@
+"""Tables that tokens look up, against simulations."""
+
+import pytest
+
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.run import run
+from fanin.theory.propagation.signal import Kernel, Tokens, Unknown
+from theory.propagation.graphs import Maker
+from theory.propagation.simulation import agree, predicted
+
+N = 128
+TOKENS = InputLaw(tokens=True)
+
+
+@pytest.mark.parametrize("rows", [5, 50])
+def test_tokens_that_repeat(rows):
+    m = Maker()
+    ids = m.tokens(4, 6)
+    x = m.embedding(ids, m.weight(rows, N, variance=0.5))
+    y = m.linear(x, N)
+    agree(m.graph(y), [x, y], {ids: TOKENS}, draws=1000, tolerance=0.012)
+
+
+def test_tied_head():
+    """The table is read twice, and learns both times."""
+    m = Maker()
+    ids = m.tokens(4, 6)
+    table = m.weight(200, N, variance=1 / N)
+    x = m.embedding(ids, table)
+    h = m.apply("tanh", m.linear(x, N, variance=4 / N))
+    y = m.node("linear", h, table, shape=(4, 6, 200), equation="abc,dc->abd")
+    agree(m.graph(y), [x, h, y], {ids: TOKENS})
+
+
+def test_positions_beside_tokens():
+    m = Maker()
+    ids = m.tokens(4, 6)
+    x = m.embedding(ids, m.weight(50, N, variance=1.0))
+    x = m.apply("add", x, m.weight(6, N, variance=0.5))
+    y = m.linear(m.apply("tanh", x), N)
+    agree(m.graph(y), [x, y], {ids: TOKENS}, tolerance=0.012)
+
+
+def test_rows_of_constants():
+    m = Maker()
+    y = m.embedding(m.constant((0, 1, 2), 3), m.weight(8, N, variance=0.5))
+    value = run(m.graph(y), {}).values[y]
+    assert isinstance(value, Kernel)
+    assert value.law.variance == 0.5
+    assert value.shape == (3, N)
+
+
+def test_probability_of_repeats():
+    m = Maker()
+    ids = m.tokens(4, 6)
+    x = m.embedding(ids, m.weight(50, N))
+    found = predicted(run(m.graph(x), {ids: InputLaw(tokens=True, repeats=0.3)}), x)
+    assert found["example"] == pytest.approx(0.3, abs=0.01)
+    assert found["position"] == pytest.approx(0.3, abs=0.01)
+
+
+def test_what_is_no_token():
+    m = Maker()
+    x = m.input(4, N)
+    y = m.embedding(x, m.weight(50, N))
+    assert isinstance(run(m.graph(y), {}).values[y], Unknown)
+    ids = m.tokens(4, 6)
+    y = m.embedding(ids, m.weight(50, N, law=None))
+    found = run(m.graph(y), {ids: TOKENS})
+    assert isinstance(found.values[y], Unknown)
+    assert isinstance(found.values[ids], Tokens)
