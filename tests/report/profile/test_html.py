@@ -41,7 +41,7 @@ def test_parameters_open(visit):
 def test_unknown_layers_say_why(visit):
     with visit(page(broken())) as shown:
         text = shown.locator("main").inner_text()
-        assert "Signals are unknown from lost (model.py:7): my::op (op_1)." in text
+        assert "Signals are unknown from lost (model.py:7) on: my::op (op_1)." in text
         assert shown.locator("tr.unknown").count() == 3
 
 

@@ -86,7 +86,8 @@ def panel(name: str, rows: dict[str, list[dict[str, Any]]], look: Look) -> alt.L
 
 
 def _layers_axis() -> alt.X:
-    axis = alt.Axis(labelAngle=-50, labelLimit=96, labelOverlap="greedy", grid=False, labelFontSize=10)
+    end = "length(datum.label) > 19 ? '…' + slice(datum.label, -18) : datum.label"
+    axis = alt.Axis(labelExpr=end, labelAngle=-50, labelOverlap="greedy", grid=False, labelFontSize=10)
     return alt.X("name:N", title=None, axis=axis, sort=alt.EncodingSortField("place", order="ascending"))
 
 

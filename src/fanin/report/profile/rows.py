@@ -45,7 +45,7 @@ def row(layer: LayerRecord) -> Row:
         layer["name"],
         layer["type"],
         "×".join(map(str, layer["shape"])),
-        deviated(forward["q"] if forward else None),
+        deviated(forward["q"]) if forward else "unknown" if layer["unknown"] else NONE,
         _mean(layer),
         _rounded(forward["c"] if forward else None),
         deviated(backward["q"] if backward else None),
@@ -192,17 +192,20 @@ def _unknown(profile: ProfileRecord) -> str:
 
 def reasons(profile: ProfileRecord) -> list[str]:
     """Return why layers are unknown, each reason once, with where it begins and what to do."""
-    first: dict[str, LayerRecord] = {}
+    layers: dict[str, list[LayerRecord]] = {}
     for layer in profile["layers"]:
         if layer["unknown"]:
-            first.setdefault(layer["unknown"], layer)
-    found = []
-    for reason, layer in first.items():
-        where = f" ({layer['where']})" if layer["where"] and layer["where"] != layer["name"] else ""
-        gradient = reason.startswith("gradient: ")
-        what = "Gradients are unknown before" if gradient else "Signals are unknown from"
-        found.append(f"{what} {layer['name']}{where}: {reason.removeprefix('gradient: ')}.")
-    return found
+            layers.setdefault(layer["unknown"], []).append(layer)
+    return [_reason(reason, found) for reason, found in layers.items()]
+
+
+def _reason(reason: str, layers: list[LayerRecord]) -> str:
+    gradient = reason.startswith("gradient: ")
+    layer = layers[-1] if gradient else layers[0]
+    where = f" ({layer['where']})" if layer["where"] and layer["where"] != layer["name"] else ""
+    start = f"from {layer['name']}{where} {'back' if gradient else 'on'}"
+    what = "Gradients" if gradient else "Signals"
+    return f"{what} are unknown {start}: {reason.removeprefix('gradient: ')}."
 
 
 def about(profile: ProfileRecord) -> str:

@@ -98,10 +98,8 @@ def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
 def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int) -> None:
     row = rows.row(layer)
     if layer["forward"] is None:
-        known = not layer["unknown"]
-        table.add_row(
-            _name(row), Text("no signal" if known else "unknown", style="dim" if known else "yellow")
-        )
+        # Without a reason it is nothing unknown, but of weights alone.
+        table.add_row(_name(row), Text(row.q, style="yellow" if row.unknown else "dim"))
         return
     cells = (row.q, row.mean, row.c, row.gradient, row.chi)
     table.add_row(_name(row), *map(Text, cells[:count]), Text(_lane(layer, lanes)))
