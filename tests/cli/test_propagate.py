@@ -97,10 +97,11 @@ def test_a_page_is_written(models):
 def test_an_operation_that_nobody_knows_leaves_the_rest(models):
     done = invoke("propagate models.py:sorts --input 8x20")
     assert done.exit_code == 0
-    assert "first Linear" in done.stdout
-    assert "Signals are unknown from last (" in done.stdout
-    assert "aten.sort" in done.stdout
-    assert 'fanin.theory.register_rule("aten.sort", rule)' in done.stdout
+    words = " ".join(done.stdout.split())
+    assert "first Linear" in words
+    assert "Signals are unknown from last" in words
+    assert "aten.sort" in words
+    assert 'fanin.theory.register_rule("aten.sort", rule)' in words
     record = json.loads(invoke("propagate models.py:sorts --input 8x20 --json").stdout)
     known = {layer["name"]: layer["forward"] is not None for layer in record["layers"]}
     assert known == {"first": True, "last": False}
