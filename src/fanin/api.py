@@ -575,7 +575,7 @@ def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any
     if plain and callable(model) and not is_model(model) and not required(model):
         with users_code(f"{getattr(model, '__name__', 'The function')} fails"):
             return model(), model
-    if not callable(model):
+    if not callable(model) or isinstance(model, type):
         framework_of(model)  # says what is wrong with it
     return model, None
 

@@ -58,6 +58,7 @@ def command(
 
     if not measure and (seeds, batches) != (1, 1):
         raise FaninError("--seeds and --batches are for --measure.", fix="add --measure, or leave them out")
+    _check(seeds, batches, html)
     options: dict[str, Any] = {"inputs": _inputs(inputs), "scheme": scheme, "loss": loss, "train": train}
     # What the user's files print must not get into the result.
     with redirect_stdout(sys.stderr):
@@ -66,6 +67,17 @@ def command(
             predicted.to_html(html, measured)
             click.echo(f"Page: {html}", err=True)
     _show(predicted, measured, as_json)
+
+
+def _check(seeds: int, batches: int, html: Path | None) -> None:
+    """Refuse at once what would fail when the work is done."""
+    from fanin.errors import FaninError
+
+    for name, value in (("--seeds", seeds), ("--batches", batches)):
+        if value < 1:
+            raise FaninError(f"{name} is {value}.", expected="a positive whole number")
+    if html is not None and not html.absolute().parent.is_dir():
+        raise FaninError(f"{html} cannot be written.", expected="a file in a folder that exists")
 
 
 def _profiles(

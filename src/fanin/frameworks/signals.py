@@ -16,7 +16,7 @@ from fanin.frameworks.cotangents import check_loss, in_words
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.inputs import Inputs
-from fanin.frameworks.readings import measured
+from fanin.frameworks.readings import Reading, measured
 from fanin.graph.signal import Node, SignalGraph
 from fanin.schemes.laws import laws_of
 from fanin.schemes.plan import InitPlan
@@ -70,11 +70,13 @@ class Subject:
                 self.model, self.given, train=self.train, laws=laws, **self.options
             )
         except FaninError as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
+        if not found.layers and found.outputs:  # a layer by itself goes by its type
+            found = replace(found, layers={self.name: found.outputs[0]})
         return recognize(found)
 
-    def _explained(self, error: FaninError) -> FaninError:
-        """Return an error of tracing with how to give ids here, if these are what the model wants."""
+    def explained(self, error: FaninError) -> FaninError:
+        """Return an error with how to give ids here, if these are what the model wants."""
         if "ids" not in f"{error.expected} {error.fix}".split() or any(one.tokens for one in self.given):
             return error
         shape = "x".join(map(str, next(iter(self.given)).shape))
@@ -117,23 +119,15 @@ def measure(
         progress: Called with (networks done, networks in all).
     """
     check_loss(loss)
-    framework, networks = subject.framework, []
+    networks = []
     progress(0, len(seeds))
-    changed = subject.plan is not None
-    with framework.kept(subject.model) if changed else contextlib.nullcontext(), _randomness(framework, None):
-        start = _start(subject, seeds)
-        read = framework.reader(
-            subject.model,
-            subject.given,
-            loss=loss,
-            train=subject.train,
-            batches=batches,
-            vocabulary=_vocabulary(subject),
-            **subject.options,
-        )
-        for done, seed in enumerate(seeds, 1):
-            networks.append(read(start(seed), seed))
-            progress(done, len(seeds))
+    with contextlib.ExitStack() as stack:
+        try:
+            for done, reading in enumerate(_readings(subject, loss, seeds, batches, stack), 1):
+                networks.append(reading)
+                progress(done, len(seeds))
+        except FaninError as error:
+            raise subject.explained(error) from error
     return measured(
         networks,
         model=subject.name,
@@ -141,6 +135,28 @@ def measure(
         cotangent=in_words(loss),
         notes=_notes(subject, seeds, batches),
     )
+
+
+def _readings(
+    subject: Subject, loss: str | None, seeds: Sequence[int], batches: int, stack: contextlib.ExitStack
+) -> Iterator[Reading]:
+    """Yield what the network of each seed does; what is changed for it is put back when the stack ends."""
+    framework = subject.framework
+    stack.enter_context(_randomness(framework, None))
+    if subject.plan is not None:
+        stack.enter_context(framework.kept(subject.model))
+    start = _start(subject, seeds)
+    read = framework.reader(
+        subject.model,
+        subject.given,
+        loss=loss,
+        train=subject.train,
+        batches=batches,
+        vocabulary=_vocabulary(subject),
+        **subject.options,
+    )
+    for seed in seeds:
+        yield read(start(seed), seed)
 
 
 def _start(subject: Subject, seeds: Sequence[int]) -> Start:

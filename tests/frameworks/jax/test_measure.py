@@ -141,6 +141,15 @@ def test_parameters_that_are_only_described_need_a_scheme_or_a_start():
     assert by_scheme["out"].forward.q.chance > 0
 
 
+def test_ids_are_asked_for_where_floats_are_given():
+    model = nnx.Embed(10, 4, rngs=nnx.Rngs(0))
+    for verb in (fanin.propagate, fanin.measure):
+        with pytest.raises(FaninError) as caught:
+            verb(model, inputs=(6, 8))
+        assert "cannot be traced with these inputs" in str(caught.value)
+    assert '"6x8:tokens"' in str(caught.value)
+
+
 def test_small_gradients_are_not_lost():
     made = jax.tree.map(lambda leaf: leaf * 1e-12, params())
     profile = fanin.measure(function, inputs=DATA, params=made)

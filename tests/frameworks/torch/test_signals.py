@@ -170,6 +170,34 @@ def test_tuples_frozen_tables_and_time_before_batch():
     }
 
 
+def test_a_layer_by_itself_goes_by_its_type():
+    for layer in (nn.Linear(8, 4), nn.ReLU()):
+        predicted, measured = fanin.propagate(layer, inputs=(64, 8)), fanin.measure(layer, inputs=(64, 8))
+        assert list(predicted) == list(measured) == [type(layer).__name__]
+        assert predicted.compare(measured).agreement[0].within == 1.0
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        return None
+
+
+@pytest.mark.parametrize("verb", [fanin.propagate, fanin.measure])
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nn.Sequential(nn.LazyLinear(4)), "0.weight has no shape yet: its layer is lazy."),
+        (Nothing(), "Nothing returns no tensor."),
+        (nn.Linear, "Linear is a type, not a model."),
+        (nn.Bilinear(8, 8, 4), "Bilinear fails when it is called: TypeError"),
+    ],
+)
+def test_models_that_cannot_be_run_are_refused(verb, model, words):
+    with pytest.raises(FaninError) as caught:
+        verb(model, inputs=(4, 8))
+    assert words in str(caught.value)
+
+
 def test_inputs_by_name_and_of_another_type():
     class Two(nn.Module):
         def __init__(self):

@@ -42,7 +42,7 @@ def inventory(model: nn.Module) -> Inventory:
         if is_parametrization(path):
             continue
         own = own_tensors(layer)
-        _check_made(path, own)
+        check_made(path, own)
         known = layer_parameters(layer, own, path)
         for name, tensor in own.items():
             full = f"{path}.{name}" if path else name
@@ -143,7 +143,16 @@ def _why_kept(tensor: Any) -> str:
     return "" if tensor.requires_grad else "frozen: requires_grad is False"
 
 
-def _check_made(path: str, own: dict[str, Any]) -> None:
+def check_made(path: str, own: dict[str, Any]) -> None:
+    """Refuse a layer whose tensors have no shapes yet.
+
+    Args:
+        path: Its path.
+        own: Its tensors by name.
+
+    Raises:
+        FaninError: One of them is lazy.
+    """
     lazy = [f"{path}.{name}" if path else name for name, tensor in own.items() if is_lazy(tensor)]
     if lazy:
         raise FaninError(

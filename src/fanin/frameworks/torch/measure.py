@@ -17,7 +17,7 @@ from fanin.frameworks.torch.examples import values_of
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode, tensors_of, without_cache
 from fanin.frameworks.torch.graph.failures import failure
-from fanin.frameworks.torch.inventory import uncompiled
+from fanin.frameworks.torch.inventory import check_made, uncompiled
 from fanin.frameworks.torch.watching import Watch
 
 
@@ -63,6 +63,7 @@ def _read(
             f"{type(model).__name__} is on the meta device, where nothing can be measured.",
             fix="give a scheme, which makes it real, or the model itself on a device",
         )
+    check_made("", dict(model.named_parameters()))
     random, model = np.random.default_rng(seed), uncompiled(model)
     positional = [values_of(one, model, random, vocabulary) for one in given.positional]
     named = {name: values_of(one, model, random, vocabulary) for name, one in given.named.items()}
@@ -79,7 +80,13 @@ def _read(
                 )
             except Exception as error:  # a model's own code fails in as many ways as there are models
                 raise failure(model, error) from error
-            outputs = [one for one in tensors_of(results) if one.requires_grad]
+            returned = list(tensors_of(results))
+            if not returned:
+                raise FaninError(
+                    f"{type(model).__name__} returns no tensor.",
+                    expected="a model that returns what it computes",
+                )
+            outputs = [one for one in returned if one.requires_grad]
             starts = [_start(loss, output, random) for output in outputs]
             wanted = [*leaves, *(p for p in model.parameters() if p.requires_grad)]
             gradients = torch.autograd.grad(outputs, wanted, starts, allow_unused=True) if outputs else ()

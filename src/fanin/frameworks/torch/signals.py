@@ -16,7 +16,7 @@ from fanin.frameworks.torch import graph
 from fanin.frameworks.torch.apply import apply_plan
 from fanin.frameworks.torch.examples import channel_axis, described
 from fanin.frameworks.torch.fill import on_meta
-from fanin.frameworks.torch.inventory import uncompiled
+from fanin.frameworks.torch.inventory import check_made, uncompiled
 from fanin.frameworks.torch.measure import kept as kept_values
 from fanin.frameworks.torch.measure import reader, seeded
 from fanin.graph.signal import SignalGraph
@@ -36,6 +36,7 @@ def signal_graph(
         train: Whether as in training.
         laws: What parameters are distributed by, in the place of what they hold or declare.
     """
+    check_made("", dict(model.named_parameters()))
     examples = [described(one, model) for one in given.positional]
     named = {name: described(one, model) for name, one in given.named.items()}
     return graph.signal_graph(model, _all(model, examples, named), train=train, laws=laws)

@@ -31,7 +31,10 @@ class Watch(contextlib.ExitStack):
         self._calls: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        for path, module in self.model.named_modules():
+        modules = dict(self.model.named_modules())
+        if len(modules) == 1:  # a layer by itself goes by its type
+            modules = {type(self.model).__name__: self.model}
+        for path, module in modules.items():
             if path and not is_parametrization(path):
                 self.callback(module.register_forward_hook(self._hook(path)).remove)
         return self

@@ -13,7 +13,7 @@ from fanin.errors import FaninError
 from fanin.sources import first_line
 
 _TORCH = str(Path(torch.__file__).parent)
-_OWN = str(Path(__file__).parent)
+_OWN = str(Path(__file__).parents[3])
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 
 
