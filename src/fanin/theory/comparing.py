@@ -180,7 +180,8 @@ def compare(one: SignalProfile, other: SignalProfile) -> ProfileComparison:
         >>> [found.ratio for found in compare(profile(2.0), profile(3.0)).differences]
         [1.5, None]
     """
-    names = [name for name in one if name in set(other)]
+    there = set(other)
+    names = [name for name in one if name in there]
     if not names:
         raise FaninError(
             "The profiles have no layer in common.",
