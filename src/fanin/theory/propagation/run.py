@@ -14,6 +14,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.demand import points_needed
 from fanin.theory.propagation.draws import Normals, one_thread
+from fanin.theory.propagation.folding import folded
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
@@ -23,12 +24,13 @@ from fanin.theory.propagation.rules.linear import linear
 from fanin.theory.propagation.rules.losses import loss, loss_gradient
 from fanin.theory.propagation.rules.noise import dropout
 from fanin.theory.propagation.rules.norms import norm
+from fanin.theory.propagation.rules.padding import padded
 from fanin.theory.propagation.rules.pointwise import elementwise
 from fanin.theory.propagation.rules.pools import pool
 from fanin.theory.propagation.rules.recurrent import recurrent
 from fanin.theory.propagation.rules.reductions import reduce
 from fanin.theory.propagation.rules.scans import scan, sequence
-from fanin.theory.propagation.rules.shapes import concat, padded, part, same_values
+from fanin.theory.propagation.rules.shapes import concat, part, same_values
 from fanin.theory.propagation.rules.softmax import softmax
 from fanin.theory.propagation.rules.tables import embedding
 from fanin.theory.propagation.signal import (
@@ -108,6 +110,7 @@ def run(
         seed: Of the populations.
         rows: Channels that are followed; by default as many as places allow.
     """
+    graph = folded(graph)
     axes = axes_of(graph)
     blocks = _blocks(graph)
     points = points_needed(graph)

@@ -150,7 +150,9 @@ class Sums:
     Args:
         terms: Sum of a window's weights in each block, (blocks, read blocks).
         own: Sum of their squares, (blocks, read blocks).
-        shared: Sum of the products of two windows' weights at the same position, (blocks, blocks, read blocks).
+        shared: Sum of the products of two windows' weights of a position, (blocks, blocks, read blocks).
+        within: Product of a window's sums of weights in two blocks, (blocks, read blocks, read blocks).
+        across: The same of two windows, (blocks, blocks, read blocks, read blocks).
         source: Blocks that are read.
         target: Blocks of the windows.
     """
@@ -158,6 +160,8 @@ class Sums:
     terms: Array
     own: Array
     shared: Array
+    within: Array
+    across: Array
     source: Places
     target: Places
 
@@ -172,17 +176,27 @@ class Sums:
             labels: The part of each output, along each axis.
             read: The part of each input, along each axis.
         """
-        terms, own, shared, sizes = np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1, 1)), np.ones(1)
+        terms, own, sizes = np.ones((1, 1)), np.ones((1, 1)), np.ones(1)
+        shared, within = np.ones((1, 1, 1)), np.ones((1, 1, 1))
         for weight, out, into in zip(weights, labels, read, strict=True):
             member, block = np.eye(int(out.max()) + 1)[out], np.eye(int(into.max()) + 1)[into]
-            summed = member.T @ weight
-            both = np.einsum("ak,bk,kc->abc", summed, summed, block, optimize=True)
+            each, summed = weight @ block, member.T @ weight
             terms, own = np.kron(terms, summed @ block), np.kron(own, member.T @ weight**2 @ block)
-            shared, sizes = np.kron(shared, both), np.kron(sizes, member.sum(axis=0))
-        apart = shared - np.eye(len(sizes))[..., None] * own
-        pairs = np.outer(sizes, sizes) - np.diag(sizes)
-        each = sizes[:, None]
-        return cls(terms / each, own / each, apart / np.maximum(pairs, 1)[..., None], source, target)
+            shared = np.kron(shared, np.einsum("ak,bk,kc->abc", summed, summed, block, optimize=True))
+            within = np.kron(within, np.einsum("oa,ob,oc->abc", member, each, each, optimize=True))
+            sizes = np.kron(sizes, member.sum(axis=0))
+        one, pairs = np.eye(len(sizes)), np.maximum(np.outer(sizes, sizes) - np.diag(sizes), 1)
+        shared = (shared - one[..., None] * own) / pairs[..., None]
+        across = np.einsum("ac,bd->abcd", terms, terms) - one[..., None, None] * within
+        return cls(
+            terms / sizes[:, None],
+            own / sizes[:, None],
+            shared,
+            within / sizes[:, None, None],
+            across / pairs[..., None, None],
+            source,
+            target,
+        )
 
     def moments(self, found: Covariance, places: Places) -> Covariance:
         """Return second moments of the sums from those of what is summed, which has blocks of its own."""
@@ -192,8 +206,7 @@ class Sums:
             if len(self.source.sizes) != len(places.sizes):
                 same, apart = one_block(same, apart, places)
             more = same - np.diag(apart)  # where two terms are the same position
-            cross = self.terms @ apart @ self.terms.T
-            result.append(
-                from_blocks(np.diag(cross) + self.own @ more, cross + self.shared @ more, self.target)
-            )
+            alone = np.einsum("acd,cd->a", self.within, apart) + self.own @ more
+            both = np.einsum("abcd,cd->ab", self.across, apart) + self.shared @ more
+            result.append(from_blocks(alone, both, self.target))
         return joined(*result)

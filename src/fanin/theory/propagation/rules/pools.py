@@ -102,7 +102,9 @@ def _largest(x: Signal, geometry: _Geometry) -> Result:
     whole = np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places)))
     read = np.where(dealt >= 0, whole[..., dealt], -np.inf)
     values = np.max(read, axis=-1)
-    taken = (read == values[..., None]) * 1.0
+    # Of values that are equal, as zeros of a ReLU are, the first one gets the gradient.
+    taken = np.zeros(read.shape)
+    np.put_along_axis(taken, np.argmax(read, axis=-1)[..., None], 1.0, axis=-1)
     y = Signal(values, places, x.width, x.examples, x.chance)
     back = _Back.of(dealt, places, x)
 
@@ -192,18 +194,29 @@ def _homes(dealt: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _average(node: Node, x: Signal, geometry: _Geometry, context: Context) -> Result:
-    """Return means by their moments, as normal numbers."""
-    places, source = geometry.places, geometry.source
-    labels = places.labels(tuple(len(axis.source) for axis in geometry.axes))
     weights = [
         axis.weights(length, node.get("count_pad", True))
         for axis, length in zip(geometry.axes, geometry.shape, strict=True)
     ]
-    sums = Sums.of(weights, source, places, labels, geometry.labels)
-    back = Sums.of([weight.T for weight in weights], places, source, geometry.labels, labels)
-    level = x.mean
-    whole = float(sums.terms.sum(axis=1) @ places.sizes) / places.total
-    values = context.population(sums.moments(x.covariance - level**2, x.places)) + level * whole
+    return weighed(x, weights, geometry.places, context)
+
+
+def weighed(x: Signal, weights: list[Array], places: Places, context: Context) -> Result:
+    """Return sums over windows by their moments, as normal numbers.
+
+    Args:
+        x: What is summed.
+        weights: Of each input in each output, along each axis (outputs, inputs); elsewhere their product.
+        places: Of the outputs.
+        context: Of the run.
+    """
+    outputs, shape = zip(*(weight.shape for weight in weights), strict=True)
+    labels, read = places.labels(outputs), x.places.labels(shape)
+    source = fitted(x.places, shape, read)
+    sums = Sums.of(weights, source, places, labels, read)
+    back = Sums.of([weight.T for weight in weights], places, source, read, labels)
+    mean = x.mean * sums.terms.sum(axis=1)[places.owner]
+    values = context.population(sums.moments(x.covariance, x.places) - mean[:, None, None] * mean) + mean
     chain = Chain(values, x.chance, lambda z: z)
     y = Signal(values, places, x.width, x.examples, x.chance, chain, normal=True)
 

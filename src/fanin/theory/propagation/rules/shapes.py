@@ -287,6 +287,7 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
         mine = np.flatnonzero(owner == number)
         source = _spread_rows(len(mine), len(signal.values))
         values[mine] = np.broadcast_to(signal.values, (len(signal.values), *shape[1:]))[source]
+        values[mine] *= _evened(values[mine], signal.values)
         taken.append((mine, source))
     weights = np.asarray(sizes) / sum(sizes)
     seconds = np.asarray([signal.q for signal in signals]) * weights
@@ -297,19 +298,30 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found: Contributions = []
-        for value, signal, (mine, _) in zip(inputs, signals, taken, strict=True):
-            if not isinstance(value, Signal) or not len(mine):
+        for value, signal, (mine, source) in zip(inputs, signals, taken, strict=True):
+            if not isinstance(value, Signal) or not len(mine) or len(signal.values) == 1:
                 found.append(None)
                 continue
-            picked = np.resize(mine, len(signal.values))
-            parts = tuple(
-                Part(part.slope if len(part.slope) == 1 else part.slope[picked], part.inner)
-                for part in cotangent.parts
-            )
+            parts = tuple(_to_source(part, mine, source, len(signal.values)) for part in cotangent.parts)
             found.append(replace(cotangent, parts=parts))
         return found
 
     return Result(y, pullback)
+
+
+def _to_source(part: Part, mine: np.ndarray, source: np.ndarray, rows: int) -> Part:
+    """Return a gradient of some rows as one of the rows that they are copies of, which stand for all."""
+    if len(part.slope) == 1:
+        return Part(part.slope, part.inner)
+    slope = np.zeros((rows, *part.slope.shape[1:]))
+    slope[source] = part.slope[mine] * math.sqrt(rows / len(source))
+    return Part(slope, part.inner)
+
+
+def _evened(some: Array, whole: Array) -> float:
+    """Return the factor by which some rows have the second moment of all."""
+    found, wanted = float(np.mean(some**2)), float(np.mean(whole**2))
+    return math.sqrt(wanted / found) if len(some) > 1 and found else 1.0
 
 
 def _spread_rows(count: int, rows: int) -> np.ndarray:
@@ -374,18 +386,3 @@ def _take_down(value: Kernel, back: Cotangent, points: int, y: Signal, context: 
     places = Places((points,), points)
     found = mean_place(back.covariance(places), places)
     context.gradient(value.weight, context.total(found, Places(), y.examples) * value.factor**2, back.chance)
-
-
-def padded(node: Node, inputs: list[Value], context: Context) -> Result:
-    """Return values with zeros around them, along positions: fewer of them are what they were."""
-    x = inputs[0]
-    if not isinstance(x, Signal):
-        return Result(x if isinstance(x, Unknown) else Unknown(f"{node.name}: it pads no signal"))
-    if not any(before or after for before, after in node["padding"]):
-        return Result(x, lambda cotangent: [cotangent])
-    total = context.size(node.name, "position")
-    if node.get("value", 0) or len(x.places.sizes) > 1 or context.size(node.name, "channel") != x.width:
-        return Result(Unknown(f"{node.name}: it pads channels, or a sequence"))
-    share = math.sqrt(x.places.total / total)
-    y = replace(x, values=x.values * share, places=Places((total,), x.places.points), chain=None)
-    return Result(y, lambda cotangent: [cotangent])

@@ -1,0 +1,102 @@
+"""Attention, against simulations."""
+
+import pytest
+
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.run import run
+from fanin.theory.propagation.signal import Unknown
+from theory.propagation.graphs import Maker
+from theory.propagation.simulation import predicted, predicted_back, simulated
+
+LAW = InputLaw(second_moment=1.0, position=0.2, example=0.2)
+N, T, HEADS = 512, 12, 8
+
+
+def _layer(m, x, *, causal=False, key_heads=HEADS, scale=None, gain=1.0):
+    """Return queries, keys, values and the outputs of an attention layer."""
+    features = N // HEADS
+    query = m.linear(x, N, variance=gain / N)
+    key = m.linear(x, key_heads * features, variance=gain / N)
+    value = m.linear(x, key_heads * features)
+    heads = m.attention(
+        m.heads(query, HEADS), m.heads(key, key_heads), m.heads(value, key_heads), causal=causal, scale=scale
+    )
+    y = m.reshape(m.permute(heads, 0, 2, 1, 3), *m.shape(x))
+    return query, key, value, heads, m.linear(y, N)
+
+
+def _close(found, truth, names, tolerance):
+    wrong = [
+        f"{name}: {found[name] / truth.value['q']:.4f} for {truth.value[name] / truth.value['q']:.4f}"
+        for name in names
+        if abs(found[name] - truth.value[name]) > tolerance * truth.value["q"]
+    ]
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"causal": True}, {"gain": 2.0}, {"key_heads": 2}, {"causal": True, "key_heads": 4, "gain": 1.5}],
+    ids=str,
+)
+def test_layers(options):
+    m = Maker()
+    x = m.input(4, T, N)
+    query, key, value, heads, out = _layer(m, x, **options)
+    graph = m.graph(out)
+    found, truth = run(graph, {x: LAW}), simulated(graph, {x: LAW}, draws=80)
+    moments = ("q", "example", "position", "both")
+    for name in (query, key, value):
+        _close(predicted(found, name), truth.forward[name], moments, 0.02)
+    for name in (heads, out):
+        _close(predicted(found, name), truth.forward[name], moments, 0.03)
+    _close(predicted_back(found, heads), truth.backward[heads], moments, 0.02)
+    _close(predicted_back(found, value), truth.backward[value], moments, 0.03)
+    for name in (query, key):
+        _close(predicted_back(found, name), truth.backward[name], ("q",), 0.15)
+    _close(predicted_back(found, x), truth.backward[x], ("q",), 0.05)
+
+
+def test_what_one_position_attends_to():
+    """The first position of a causal layer sees itself only."""
+    m = Maker()
+    x = m.input(4, T, N)
+    out = _layer(m, x, causal=True)[-1]
+    first = m.slice(out, 1, 0, 1, drop=True)
+    found = run(m.graph(first), {x: LAW})
+    assert predicted(found, first)["q"] == pytest.approx(1.0, rel=0.01)
+
+
+def test_uniform_weights():
+    """Queries of 0 attend to all positions alike."""
+    m = Maker()
+    x = m.input(4, T, N)
+    *_, value, heads, _ = _layer(m, x, gain=0.0)
+    found = run(m.graph(heads), {x: InputLaw()})
+    assert predicted(found, heads)["q"] == pytest.approx(1 / T, rel=0.02)
+    # Each value's gradient is the mean of all gradients.
+    assert predicted_back(found, value)["q"] == pytest.approx(1 / T, rel=0.02)
+
+
+def test_attention_to_other_positions():
+    m = Maker()
+    x, memory = m.input(4, T, N), m.input(4, 20, N)
+    query = m.heads(m.linear(x, N), HEADS)
+    key, value = (m.heads(m.linear(memory, N), HEADS) for _ in range(2))
+    heads = m.attention(query, key, value)
+    graph = m.graph(heads)
+    laws = {x: LAW, memory: LAW}
+    found, truth = run(graph, laws), simulated(graph, laws, draws=80)
+    _close(predicted(found, heads), truth.forward[heads], ("q", "example", "position"), 0.03)
+    _close(predicted_back(found, value), truth.backward[value], ("q", "example", "position"), 0.03)
+
+
+def test_unknown_mask():
+    m = Maker()
+    x = m.input(4, T, N)
+    one = m.heads(m.linear(x, N), HEADS)
+    mask = m.constant(tuple(tuple(-9.0 * (i + j > 9) for i in range(T)) for j in range(T)), T, T)
+    heads = m.attention(one, one, one, mask)
+    value = run(m.graph(heads), {}).values[heads]
+    assert isinstance(value, Unknown)
+    assert "mask" in value.reason

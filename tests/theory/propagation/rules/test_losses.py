@@ -1,0 +1,52 @@
+"""Gradients of losses, against simulations."""
+
+import pytest
+
+from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.run import run
+from theory.propagation.graphs import Maker
+from theory.propagation.simulation import agree, predicted_back
+
+LAW = InputLaw(mean=0.2, second_moment=1.2, position=0.3, example=0.2)
+N = 128
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "mse"])
+@pytest.mark.parametrize("shape", [(8, N), (4, 5, N)])
+def test_gradients(loss, shape):
+    m = Maker()
+    x = m.input(*shape)
+    y = m.linear(x, 64, variance=1.5 / N)
+    # Errors of predictions are not independent of inputs, which shows where places are many beside the width.
+    parameters = 0.08 if loss == "mse" else 0.03
+    agree(m.graph(y), [y], {x: LAW}, loss=loss, draws=1200, tolerance=0.015, parameters=parameters)
+
+
+@pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy", "mse"])
+def test_losses_that_are_a_part_of_the_graph(kind):
+    m = Maker()
+    x = m.input(8, N)
+    y = m.linear(x, 64)
+    end = m.node("loss", y, shape=(), kind=kind, axis=1, reduction="mean", logits=True)
+    agree(m.graph(end), [y], {x: LAW}, draws=1200, tolerance=0.015, parameters=0.05)
+
+
+def test_many_classes():
+    """E[(p - y)^2] = (1 - 2 / C + P) / C, near 1 / C."""
+    m = Maker()
+    x = m.input(8, N)
+    y = m.linear(x, 50000)
+    found = run(m.graph(y), {x: LAW}, loss="cross_entropy")
+    assert predicted_back(found, y)["q"] * 64 * 50000 == pytest.approx(1.0, rel=1e-3)
+
+
+def test_larger_predictions_have_larger_gradients():
+    found = []
+    for variance in (0.1, 10.0):
+        m = Maker()
+        x = m.input(8, N)
+        y = m.linear(x, 10, variance=variance / N)
+        found.append(predicted_back(run(m.graph(y), {}, loss="cross_entropy"), y)["q"] * 64)
+    small, large = found
+    assert small == pytest.approx(0.1 * (1 - 2 / 10 + 1.1 / 10), rel=0.02)
+    assert large > 1.4 * small
