@@ -1,0 +1,232 @@
+"""Random heads of attention: queries, keys and values with as many features as heads have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.covariance import Covariance, joined, split, to_blocks
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+
+_NUMBERS = 1_500_000  # of logits in all, for the sake of memory
+_HEADS = 8, 256  # fewest and most
+_FEATURES = 8  # of values that are drawn; all are alike
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Random heads.
+
+    Args:
+        queries: Places of the queries.
+        keys: Places of the keys.
+        query: Drawn queries at points, (heads, samples, points, features).
+        key: Drawn keys at all positions, (heads, samples, positions, features).
+        weights: How queries weigh keys, (heads, samples, points, positions).
+    """
+
+    queries: Places
+    keys: Places
+    query: Array
+    key: Array
+    weights: Array
+
+    @classmethod
+    def drawn(
+        cls,
+        query: tuple[Covariance, Places],
+        key: tuple[Covariance, Places],
+        features: int,
+        context: Context,
+        *,
+        scale: float,
+        causal: bool,
+        bias: float,
+    ) -> Heads:
+        """Return heads for queries and keys of these second moments.
+
+        Args:
+            query: Second moments and places of queries.
+            key: Of keys.
+            features: Of a head.
+            context: Of the run.
+            scale: What products of queries and keys are multiplied by.
+            causal: Whether queries see no later keys.
+            bias: Variance of what is added to logits.
+        """
+        places = key[1]
+        numbers = SAMPLES * places.total * max(len(query[1]), features)
+        heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
+        q = _at_points(query[0], heads, features, context)
+        k = _everywhere(*key, heads, features, context)
+        logits = scale * q @ k.swapaxes(-1, -2)
+        if bias:
+            logits = logits + np.sqrt(bias) * context.normals.independent((heads, 1, *logits.shape[2:]))
+        if causal:
+            later = np.arange(places.total) > query[1].positions[:, None]
+            logits = np.where(later, -np.inf, logits)
+        return cls(query[1], places, q, k, _softmax(logits))
+
+    def outputs(self, values: Covariance) -> Covariance:
+        """Return E sum_jj' A_ij A_i'j' E[v_j v_j'], (samples, points, samples, points)."""
+        common, own = _parts(values, self.keys)
+        sums = self._blocks(self.weights)  # (heads, samples, points, blocks)
+        found = np.einsum("hsib,sbtc,htjc->sitj", sums, common, sums, optimize=True)
+        for sample, other in ((0, 0), (1, 1), (0, 1), (1, 0)):
+            weighed = self.weights[:, sample] * own[int(sample != other)][self._owner]
+            found[sample, :, other] += np.einsum(
+                "hik,hjk->ij", weighed, self.weights[:, other], optimize=True
+            )
+        return found / len(self.weights)
+
+    def focus(self) -> float:
+        """Return E sum_j A_ij^2: 1 over the number of keys that a query weighs alike."""
+        share = self.queries.share / self.queries.total
+        return float(np.mean(np.sum(self.weights**2, axis=-1) @ share))
+
+    def spread(self, values: Covariance) -> float:
+        """Return the relative variance of E[y^2] from head to head."""
+        common, own = _parts(values, self.keys)
+        sums = self._blocks(self.weights)
+        each = np.einsum("hsib,bc,hsic->hsi", sums, split(common)[0], sums, optimize=True)
+        each = each + self.weights**2 @ own[0][self._owner]
+        return _relative_variance(each @ self.queries.share)
+
+    def centred(self, values: Covariance, features: int, context: Context) -> list[Array]:
+        """Return A_ij (v_j - sum_k A_ik v_k) for some features of drawn values.
+
+        The gradient with respect to a logit is the sum of g_i times this over all features. Returned for few
+        of them, scaled to stand for all.
+
+        Args:
+            values: Second moments of values.
+            features: Of a value.
+            context: Of the run.
+
+        Returns:
+            (heads, samples, points, positions) for each drawn feature.
+        """
+        few = min(features, _FEATURES)
+        v = _everywhere(values, self.keys, len(self.weights), few, context)
+        scale = np.sqrt(features / few)
+        means = self.weights @ v
+        return [
+            scale * self.weights * (v[..., feature][:, :, None] - means[..., feature, None])
+            for feature in range(few)
+        ]
+
+    def of_queries(self, logits: list[Array]) -> Covariance:
+        """Return E sum_jj' b_ij b_i'j' k_j . k_j' / features between points of queries."""
+        shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)
+        found = np.zeros((SAMPLES * len(self.queries),) * 2)
+        for each in logits:
+            m = (each @ self.key).transpose(1, 2, 0, 3).reshape(len(found), -1)
+            found = found + m @ m.T / m.shape[1]
+        return found.reshape(shape)
+
+    @property
+    def query_products(self) -> Array:
+        """q_i . q_i' / features of each head, (heads, samples, points, samples, points)."""
+        products = np.einsum("hsid,htjd->hsitj", self.query, self.query, optimize=True)
+        return products / self.query.shape[-1]
+
+    def of_keys(self, weights: Array, outer: Array) -> Covariance:
+        """Return E sum_ii' a_ij a_i'j' x_ii' between points of keys; queries stand for all positions.
+
+        Args:
+            weights: a, (heads, samples, points, positions).
+            outer: x, (samples, points, samples, points), or of each head.
+        """
+        counts = split(pair_counts(self.queries, SAMPLES))
+        result = []
+        for other in (0, 1):
+            left, right = weights[:, 0], weights[:, other]
+            moved = (outer[..., 0, :, other, :] * counts[other]) @ right
+            diagonal = np.einsum("hik,hik->k", left, moved) / len(weights)
+            blocks = np.einsum("hib,hic->bc", self._blocks(left), self._blocks(moved)) / len(weights)
+            result.append(self._at_points(diagonal, blocks))
+        return joined(*result)
+
+    def spread_of_keys(self, outer: Covariance) -> float:
+        """Return the relative variance of the gradient of values from head to head."""
+        within = split(outer)[0] * split(pair_counts(self.queries, SAMPLES))[0]
+        moved = within @ self.weights
+        return _relative_variance(np.einsum("hsik,hsik->hs", self.weights, moved))
+
+    @property
+    def _owner(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.keys.sizes)), self.keys.sizes)
+
+    def _blocks(self, weights: Array) -> Array:
+        """Return sums over the positions of each block."""
+        return np.add.reduceat(weights, np.cumsum([0, *self.keys.sizes[:-1]]), axis=-1)
+
+    def _at_points(self, diagonal: Array, blocks: Array) -> Array:
+        """Return a matrix between points of keys from its diagonal at all keys and its sums over blocks."""
+        sizes = np.asarray(self.keys.sizes, float)
+        own = self._blocks(diagonal)
+        pairs = np.outer(sizes, sizes) - np.diag(sizes)
+        inner = blocks - np.diag(own)
+        mean = np.divide(inner, pairs, out=np.zeros_like(inner), where=pairs > 0)
+        owner = self.keys.owner
+        found = mean[np.ix_(owner, owner)]
+        np.fill_diagonal(found, (own / sizes)[owner])
+        return found
+
+
+def _relative_variance(values: Array) -> float:
+    mean = float(np.mean(values))
+    return float(np.var(values)) / mean**2 if mean else 0.0
+
+
+def _at_points(found: Covariance, heads: int, features: int, context: Context) -> Array:
+    """Return normal vectors at points, (heads, samples, points, features)."""
+    points = found.shape[1]
+    root = _root(found.reshape(SAMPLES * points, -1))
+    drawn = root @ context.normals.independent((heads, root.shape[1], features))
+    return drawn.reshape(heads, SAMPLES, points, features)
+
+
+def _everywhere(found: Covariance, places: Places, heads: int, features: int, context: Context) -> Array:
+    """Return normal vectors at all positions, (heads, samples, positions, features)."""
+    common, own = _parts(found, places)
+    owner = np.repeat(np.arange(len(places.sizes)), places.sizes)
+    result = _at_points(common, heads, features, context)[:, :, owner]
+    if not np.any(own[0] > 0):
+        return result
+    plus, minus = (
+        np.sqrt(np.maximum(both, 0) / 2)[owner].astype(np.float32)
+        for both in (own[0] + own[1], own[0] - own[1])
+    )
+    drawn = context.normals.independent((2, heads, places.total, features))
+    together, against = drawn[0] * plus[:, None], drawn[1] * minus[:, None]
+    result[:, 0] += together + against
+    result[:, 1] += together - against
+    return result
+
+
+def _parts(inner: Covariance, places: Places) -> tuple[Covariance, tuple[Array, Array]]:
+    """Return what positions of blocks have in common, (samples, blocks, samples, blocks), and of their own.
+
+    Of their own: within an example and between two, each (blocks,).
+    """
+    result, own = [], []
+    for matrix in split(inner):
+        same, apart = to_blocks(matrix, places)
+        result.append(apart)
+        own.append(same - np.diag(apart))
+    return joined(*result), (own[0], own[1])
+
+
+def _root(matrix: Array) -> NDArray[np.float32]:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)), np.float32)
+
+
+def _softmax(logits: Array) -> Array:
+    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    return powers / np.sum(powers, axis=-1, keepdims=True)
