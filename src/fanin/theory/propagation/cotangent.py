@@ -23,11 +23,13 @@ class Part:
         slope: The factor, (rows, samples, points), 1 where all are the same.
         inner: The population's second moments between places.
         population: Equal for parts of the same population, whose factors add up row by row.
+        known: Whether the population is 1 everywhere: the factor is the gradient.
     """
 
     slope: Array
     inner: Covariance
     population: object = field(default_factory=object)
+    known: bool = False
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] = E[slope slope'] inner."""
@@ -50,20 +52,33 @@ class Cotangent:
         chance: Relative changes of its second moment in imagined networks.
         drift: Logarithms of what slopes change in imagined networks, whose signals are larger or smaller,
             (IMAGINED,).
+        doubt: As a signal's.
     """
 
     parts: tuple[Part, ...]
     chance: Array = field(default_factory=lambda: STILL)
     drift: Array = field(default_factory=lambda: STILL[0])
+    doubt: float = 0.0
 
     @classmethod
-    def normal(cls, inner: Covariance, chance: Array = STILL, drift: Array = STILL[0]) -> Cotangent:
+    def normal(
+        cls, inner: Covariance, chance: Array = STILL, drift: Array = STILL[0], doubt: float = 0.0
+    ) -> Cotangent:
         """Return a gradient that is a normal population."""
-        return cls((Part(np.ones((1, 1, 1)), inner),), chance, drift)
+        return cls((Part(np.ones((1, 1, 1)), inner),), chance, drift, doubt)
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] between places."""
         return sum((part.covariance(places) for part in self.parts), np.zeros(_shape(places)))
+
+    def through(self, inner: Covariance, chance: Array) -> Cotangent:
+        """Return what sums over channels make of it: a normal population, with as much drift.
+
+        Args:
+            inner: Its second moments.
+            chance: Its relative changes.
+        """
+        return Cotangent.normal(inner, chance, self.drift, self.doubt)
 
     @property
     def growth(self) -> float:
@@ -95,21 +110,25 @@ class Cotangent:
     def spread(self, places: Places, examples: int) -> float:
         """Return the relative variance, from channel to channel, of the mean of g^2 over all places.
 
-        Given the factors, g is normal with second moments C = sum slope slope' inner, so that
-        E[g_i^2 g_j^2] = E[C_ii C_jj + 2 C_ij^2].
+        Given the factors, g is normal with second moments C = sum slope slope' inner around what is known, a:
+        E[g_i^2 g_j^2] = E[(a_i^2 + C_ii) (a_j^2 + C_jj) + 2 C_ij^2 + 4 a_i a_j C_ij].
         """
         size = SAMPLES * len(places)
-        given = np.zeros((1, size, size))
+        given, known = np.zeros((1, size, size)), np.zeros((1, size))
         for part in self.parts:
             whole = _whole(part.slope[:_FEW], places)
+            if part.known:
+                known = known + whole
+                continue
             given = given + whole[:, :, None] * whole[:, None, :] * part.inner.reshape(size, size)
         counts = pair_counts(places, max(examples, 1)).reshape(size, size)
         counts = counts / np.sum(counts)
-        own = np.diagonal(given, axis1=1, axis2=2)
+        own = np.diagonal(given, axis1=1, axis2=2) + known**2
         mean = np.mean(own @ np.sum(counts, axis=1))
         if not mean:
             return 0.0
-        products = np.mean(own[:, :, None] * own[:, None, :] + 2 * given**2, axis=0)
+        both = known[:, :, None] * known[:, None, :]
+        products = np.mean(own[:, :, None] * own[:, None, :] + 2 * given**2 + 4 * both * given, axis=0)
         return max(float(np.sum(counts * products)) / float(mean) ** 2 - 1, 0.0)
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.profile import Backward, Estimate, Forward, LayerSignal, ParameterSignal, SignalProfile
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import between, second_moment
+from fanin.theory.propagation.covariance import Covariance, between, second_moment
+from fanin.theory.propagation.doubts import WEIGHTS
 from fanin.theory.propagation.draws import one_thread
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import Run, run
-from fanin.theory.propagation.signal import Kernel, Signal, Unknown
+from fanin.theory.propagation.signal import Signal, Unknown
 
 _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
 _STEP = 1e-4
@@ -62,11 +63,29 @@ def predict(
         model=graph.name,
         inputs=inputs,
         cotangent=f"the {loss} of random targets" if loss else "standard normal at the outputs",
-        notes=graph.notes,
+        notes=(*graph.notes, *_equal(graph)),
     )
 
 
 _SOURCES = ("parameter", "constant", "input")
+
+
+def _equal(graph: SignalGraph) -> list[str]:
+    """Return a note on weights that hold the same values, which are taken for independent ones."""
+    found: dict[tuple, list[str]] = {}
+    for weight in graph.weights:
+        law = weight.law
+        if weight.source == "tensor" and law is not None and law.variance and len(weight.shape) > 1:
+            found.setdefault((weight.shape, law.mean, law.variance), []).append(weight.name)
+    copies = [names for names in found.values() if len(names) > 1]
+    if not copies:
+        return []
+    first, more = copies[0], len(copies) - 1
+    also = f", and {more} more such sets" if more else ""
+    return [
+        f"{', '.join(first[:3])}{', ...' if len(first) > 3 else ''} hold the same values{also}: layers that are "
+        "copies of each other. They are taken for independent, as training will make them."
+    ]
 
 
 def _layer(name: str, node: Node, found: Run) -> LayerSignal:
@@ -90,12 +109,11 @@ def _layer(name: str, node: Node, found: Run) -> LayerSignal:
 def _forward(signal: Signal) -> Forward:
     q = signal.q
     chance = math.sqrt(float(np.var(signal.chance[0]) + signal.own_chance[0]))
-    error = _NUMERICAL + float(np.var(signal.chance[1])) / 4
-    apart = None
-    if signal.examples > 1 and q:
-        apart = Estimate(between(signal.covariance, signal.places) / q, _NUMERICAL)
+    # Where finite width moves the mean, half of that is in doubt.
+    error = math.sqrt(_NUMERICAL**2 + signal.doubt + (float(np.var(signal.chance[1])) / 4) ** 2)
     # The mean of n values of second moment q over all channels.
     mean_chance = math.sqrt(max(q, 0.0) / max(signal.width, 1))
+    apart = _apart(signal.covariance, signal, signal.doubt)
     return Forward(Estimate(signal.mean, 0.0, mean_chance), Estimate(q, error * q, chance * q), apart)
 
 
@@ -103,26 +121,38 @@ def _backward(signal: Signal, cotangent: Cotangent, found: Run) -> Backward:
     inner = cotangent.covariance(signal.places) * cotangent.growth
     q = second_moment(inner, signal.places)
     chance = float(np.std(found.context.seen_back(cotangent, signal)[0]))
-    error = _NUMERICAL + float(np.var(cotangent.drift)) / 2
-    apart = None
-    if signal.examples > 1 and q:
-        apart = Estimate(between(inner, signal.places) / q, _NUMERICAL)
-    return Backward(Estimate(q, error * q, chance * q), apart)
+    grown = float(np.var(cotangent.drift))
+    error = math.sqrt(_NUMERICAL**2 + cotangent.doubt + grown**2)
+    return Backward(Estimate(q, error * q, chance * q), _apart(inner, signal, cotangent.doubt))
+
+
+def _apart(inner: Covariance, signal: Signal, doubt: float) -> Estimate | None:
+    """Return the correlation of two examples.
+
+    Over n channels that of one pair varies by (1 - c^2) / sqrt(n), and that of many pairs by less the less
+    they have in common.
+    """
+    q = second_moment(inner, signal.places)
+    if signal.examples < 2 or not q:
+        return None
+    c = between(inner, signal.places) / q
+    varies = float(signal.own_chance[1] + np.var(signal.chance[1]) / 4)
+    chance = (1 - c**2) * math.sqrt((c**2 + 1 / signal.examples) * varies)
+    return Estimate(c, math.hypot(_NUMERICAL, (1 - c) * math.sqrt(doubt)), max(chance, 0.0))
 
 
 def _chi_1(node: Node, found: Run) -> float | None:
     """Return fan_in Var(w) E[f'^2] of a layer with weights that reads a function f of a layer before."""
     if node.op not in ("linear", "convolution"):
         return None
-    x, kernel = (found.values[name] for name in node.inputs[:2])
-    if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None or x.chain is None:
+    x, y = found.values[node.inputs[0]], found.values[node.name]
+    if not isinstance(x, Signal) or not isinstance(y, Signal) or x.chain is None or not x.q:
         return None
     root, function = x.chain.root, x.chain.function
+    if root is x.values:  # no activation in between
+        return None
     step = _STEP * (float(np.std(root)) or 1.0)
     slope = (function(root + step) - function(root - step)) / (2 * step)
-    y = found.values[node.name]
-    if not isinstance(y, Signal) or not x.q:
-        return None
     return float(np.mean(np.square(slope))) * _gained(y, x)
 
 
@@ -151,4 +181,4 @@ def _parameters(graph: SignalGraph, found: Run) -> list[ParameterSignal]:
 def _gradient(parts: list) -> Estimate:
     value = sum(part.second_moment for part in parts)
     changes = sum(part.second_moment * part.chance[0] for part in parts)
-    return Estimate(value, _NUMERICAL * value, float(np.std(changes)))
+    return Estimate(value, WEIGHTS * value, float(np.std(changes)))

@@ -13,6 +13,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.demand import points_needed
+from fanin.theory.propagation.doubts import doubt_back, doubt_of
 from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.folding import folded
 from fanin.theory.propagation.inputs import InputLaw
@@ -70,6 +71,7 @@ RULES: dict[str, Rule] = {
 """What each op does; one that is not here is unknown."""
 
 _ROWS = 9, 14  # powers of 2: fewest and most
+_NODES = 200  # numbers a place that a step of a recurrence keeps
 _NUMBERS = 100_000_000  # of all values, for the sake of memory
 _SIGMAS = 5.0
 
@@ -121,9 +123,13 @@ def run(
     for node in graph:
         inputs = [values[name] for name in node.inputs]
         found = _given(node, laws, context, blocks) or forward(node, inputs, context)
-        values[node.name], pullbacks[node.name] = found
+        values[node.name], pullbacks[node.name] = _doubted(found.value, node, inputs), found.pullback
     cotangents, lost = _backward(graph, values, pullbacks, context, loss)
     return Run(values, cotangents, lost, context)
+
+
+def _doubted(value: Value, node: Node, inputs: list[Value]) -> Value:
+    return replace(value, doubt=doubt_of(node, inputs)) if isinstance(value, Signal) else value
 
 
 def forward(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -234,7 +240,9 @@ def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]], points:
     most = max((len(Places(sizes)) for sizes in blocks.values()), default=1)
     image = 4 if any(node.op in ("convolution", "pool") for node in graph) else 1
     numbers = sum(
-        len(node.body) * len(blocks[node["length"]]) if node.body else max(most, image * points[node.name])
+        _NODES * len(blocks[_steps(node)])
+        if node.op in ("recurrent", "scan")
+        else max(most, image * points[node.name])
         for node in graph
         if node.op not in ("parameter", "constant")
     )
@@ -261,8 +269,9 @@ def _backward(
         pullback = pullbacks.pop(node.name)
         if node.name in lost or cotangent is None or pullback is None:
             continue
-        for name, given in zip(node.inputs, pullback(cotangent.settled()), strict=False):
+        for place, (name, given) in enumerate(zip(node.inputs, pullback(cotangent.settled()), strict=False)):
             if given is not None:
+                given = replace(given, doubt=given.doubt + doubt_back(node, place))
                 found[name] = found[name] + given if name in found else given
     kept = {name: cotangent for name, cotangent in found.items() if name not in lost}
     return kept, lost

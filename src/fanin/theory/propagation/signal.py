@@ -56,6 +56,7 @@ class Signal:
         chain: How it comes from one normal population, if it does.
         normal: Whether rows are independent draws of a normal distribution.
         profile: Relative second moment along the channels, where it is not the same, (rows,).
+        doubt: Relative variance of the second moment that rules that approximate bring about.
         exact: Whether a norm has just made the second moment what it is, so that chance has no part in it.
     """
 
@@ -67,6 +68,7 @@ class Signal:
     chain: Chain | None = None
     normal: bool = False
     profile: Array | None = None
+    doubt: float = 0.0
     exact: bool = False
 
     @cached_property

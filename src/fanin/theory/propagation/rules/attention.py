@@ -78,10 +78,7 @@ def _attended(
         outer = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
         seen = seen + _by_heads(heads.spread_of_keys(outer), node, query, context)
-        back = [
-            Cotangent.normal(each, seen, cotangent.drift)
-            for each in _gradients(node, operands, heads, outer, context)
-        ]
+        back = [cotangent.through(each, seen) for each in _gradients(node, operands, heads, outer, context)]
         return [*back, *[None] * (len(node.inputs) - 3)]
 
     return Result(y, pullback)

@@ -47,7 +47,7 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
         outputs.take_down(of_kernel, found, y, seen)
         back = _over_windows(found, places, places, source, returned(reads, places, source))
         wanted = outs * law.second_moment * over_blocks(back, source, x.places)
-        return [Cotangent.normal(wanted, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
+        return [cotangent.through(wanted, seen), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 

@@ -51,7 +51,7 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         outputs.take_down(of_kernel, found, y, seen)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
-        return [Cotangent.normal(back, seen, cotangent.drift), *[None] * (len(inputs) - 1)]
+        return [cotangent.through(back, seen), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 

@@ -129,7 +129,7 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
         q = second_moment(found, x.places)
         back = found - _level(found, counts, across) - q / number * inner
         scale = inverse / (1 + node["eps"] / variance)
-        return [Cotangent.normal(back * scale, cotangent.chance - x.chance)]
+        return [cotangent.through(back * scale, cotangent.chance - x.chance)]
 
     return y, pullback
 

@@ -164,7 +164,7 @@ def _summed(back: Cotangent, array: Array, operand: Value | float, y: Signal) ->
     if len(array) == 1:
         return None
     if isinstance(operand, Signal) and operand.places.total == 1 and y.places.total > 1:
-        return Cotangent.normal(over_positions(back.covariance(y.places), y.places), back.chance, back.drift)
+        return back.through(over_positions(back.covariance(y.places), y.places), back.chance)
     return back
 
 

@@ -222,6 +222,6 @@ def weighed(x: Signal, weights: list[Array], places: Places, context: Context) -
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = over_blocks(back.moments(cotangent.covariance(places), places), source, x.places)
-        return [Cotangent.normal(found, cotangent.chance, cotangent.drift)]
+        return [cotangent.through(found, cotangent.chance)]
 
     return Result(y, pullback)

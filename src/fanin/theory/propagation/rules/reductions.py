@@ -98,6 +98,6 @@ def _over_positions(x: Signal, terms: float, context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         inner = cotangent.covariance(Places()) * (factor / x.places.total) ** 2
         shape = (SAMPLES, len(x.places), SAMPLES, len(x.places))
-        return [Cotangent.normal(np.broadcast_to(inner, shape).copy(), cotangent.chance, cotangent.drift)]
+        return [cotangent.through(np.broadcast_to(inner, shape).copy(), cotangent.chance)]
 
     return Result(y, pullback)

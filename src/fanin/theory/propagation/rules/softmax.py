@@ -40,7 +40,7 @@ def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         g = _drawn(cotangent, x, context)
         back = g - shares * groups.sums(g) if log else shares * (g - groups.sums(shares * g))
-        return [Cotangent.normal(covariance(back, x.places), cotangent.chance)]
+        return [cotangent.through(covariance(back, x.places), cotangent.chance)]
 
     return Result(y, pullback)
 

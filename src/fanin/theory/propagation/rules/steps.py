@@ -78,6 +78,8 @@ class Steps:
     backward: dict[str, Products] = field(default_factory=dict)
     kernels: dict[str, Kernel] = field(default_factory=dict)
     biases: dict[str, Array] = field(default_factory=dict)
+    added: dict[str, Kernel] = field(default_factory=dict)
+    chance: dict[str, Array] = field(default_factory=dict)
 
     def linear(self, node: Node, inputs: list[Value], context: Context) -> Result:
         """Return a step's products with a kernel."""
@@ -93,6 +95,8 @@ class Steps:
         values = self.forward[node.name].of(_flat(x.values), context.normals)[:, :, None]
         for bias in inputs[2:]:
             values = values + self.bias(node.name, bias, context)
+            if isinstance(bias, Kernel):
+                self.added[node.name] = bias
         seen = context.seen(x)
         width = context.size(node.name, "channel")
         y = Signal(values, Places(), width, x.examples, seen, Chain(values, seen, lambda z: z))
@@ -100,7 +104,8 @@ class Steps:
         def pullback(cotangent: Cotangent) -> Contributions:
             drawn = sampled(cotangent, Places(), context.normals)
             found = self.backward[node.name].of(_flat(drawn), context.normals)[:, :, None]
-            back = replace(cotangent, parts=(as_part(found),), chance=context.seen_back(cotangent, y))
+            self.chance[node.name] = context.seen_back(cotangent, y)
+            back = replace(cotangent, parts=(as_part(found),), chance=self.chance[node.name])
             return [back, *[None] * (len(inputs) - 1)]
 
         return Result(y, pullback)
@@ -116,19 +121,21 @@ class Steps:
         return self.biases[name]
 
     def take_down(self, context: Context) -> None:
-        """Take down the gradients of the kernels: sums over all steps and examples."""
+        """Take down the gradients of kernels and biases: sums over all steps and examples."""
         for name, kernel in self.kernels.items():
-            back = self.backward[name]
-            if not back.read or not kernel.weight:
+            read = self.backward[name].read[::-1]
+            if not read:
                 continue
-            forward = self.forward[name].outer()
-            gradients = Products(1.0, read=back.read[::-1]).outer()
-            steps = min(len(forward), len(gradients)) // SAMPLES
-            size = steps * SAMPLES
+            gradients = Products(1.0, read=read).outer()
+            steps = len(read)
             counts = np.tile(_pairs(self.examples), (steps, steps))
-            total = float(np.sum(counts * forward[:size, :size] * gradients[:size, :size]))
-            chance = np.zeros((2, 1))
-            context.gradient(kernel.weight, total * kernel.factor**2, chance)
+            forward = self.forward[name].outer()[: len(counts), : len(counts)]
+            total = float(np.sum(counts * forward * gradients))
+            context.gradient(kernel.weight, total * kernel.factor**2, self.chance[name])
+            if name in self.added:
+                bias = self.added[name]
+                total = float(np.sum(counts * gradients)) * bias.factor**2
+                context.gradient(bias.weight, total, self.chance[name])
 
 
 def _pairs(examples: int) -> Array:
@@ -145,13 +152,12 @@ def _flat(values: Array) -> Array:
 def as_part(values: Array) -> Part:
     """Return a gradient that is a known population."""
     points = values.shape[2]
-    return Part(values, np.ones((SAMPLES, points, SAMPLES, points)))
+    return Part(values, np.ones((SAMPLES, points, SAMPLES, points)), known=True)
 
 
 def sampled(cotangent: Cotangent, places: Places, normals: Normals) -> Array:
     """Return a population of a gradient, (rows, samples, points)."""
     found = np.zeros((normals.rows, SAMPLES, len(places)))
     for part in cotangent.parts:
-        known = bool(np.all(part.inner == 1))
-        found = found + part.slope * (1.0 if known else normal(normals, part.inner))
+        found = found + part.slope * (1.0 if part.known else normal(normals, part.inner))
     return found
