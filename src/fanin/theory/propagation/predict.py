@@ -82,9 +82,10 @@ def _equal(graph: SignalGraph) -> list[str]:
         return []
     first, more = copies[0], len(copies) - 1
     also = f", and {more} more such sets" if more else ""
+    names = ", ".join(first[:3]) + (", ..." if len(first) > 3 else "")
     return [
-        f"{', '.join(first[:3])}{', ...' if len(first) > 3 else ''} hold the same values{also}: layers that are "
-        "copies of each other. They are taken for independent, as training will make them."
+        f"{names} hold the same values{also}: layers that are copies of each other. They are taken for "
+        "independent, as training will make them."
     ]
 
 
