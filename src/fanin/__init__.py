@@ -19,11 +19,13 @@ if TYPE_CHECKING:
         phase_diagram,
         plan,
         propagate,
+        trace,
     )
     from fanin.errors import FaninError
     from fanin.frameworks.inputs import Inputs
     from fanin.graph import roles as role
     from fanin.graph.fans import fans
+    from fanin.graph.signal import SignalGraph
     from fanin.schemes import distributions
     from fanin.schemes.decision import keep
     from fanin.schemes.plan import InitPlan
@@ -38,6 +40,7 @@ _HOMES = {
     "InitPlan": "fanin.schemes.plan",
     "Inputs": "fanin.frameworks.inputs",
     "Policy": "fanin.schemes.policy",
+    "SignalGraph": "fanin.graph.signal",
     "SignalProfile": "fanin.theory.profile",
     "apply": "fanin.api",
     "compare": "fanin.api",
@@ -53,6 +56,7 @@ _HOMES = {
     "plan": "fanin.api",
     "propagate": "fanin.api",
     "scheme": "fanin.schemes.registry",
+    "trace": "fanin.api",
 }
 _MODULES = {
     "distributions": "fanin.schemes.distributions",
@@ -65,6 +69,7 @@ __all__ = [
     "InitPlan",
     "Inputs",
     "Policy",
+    "SignalGraph",
     "SignalProfile",
     "__version__",
     "apply",
@@ -84,6 +89,7 @@ __all__ = [
     "role",
     "scheme",
     "schemes",
+    "trace",
 ]
 
 

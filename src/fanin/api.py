@@ -13,6 +13,7 @@ from fanin.errors import FaninError, users_code
 if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
     from fanin.frameworks.signals import Subject
+    from fanin.graph.signal import SignalGraph
     from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
     from fanin.theory.activation import Activation
@@ -424,6 +425,43 @@ def optimizer_groups(plan: InitPlan, model: Any, lr: float) -> list[dict[str, An
     from fanin.frameworks.torch.groups import optimizer_groups
 
     return optimizer_groups(plan, model, lr)
+
+
+def trace(
+    model: Any,
+    scheme: Any = None,
+    *,
+    inputs: Any,
+    train: bool = False,
+    roles: Roles | None = None,
+    **options: Any,
+) -> SignalGraph:
+    """Return what a model computes, as the graph of operations that `propagate` reads.
+
+    Args:
+        model: As for `propagate`.
+        scheme: As for `propagate`.
+        inputs: As for `propagate`.
+        train: As for `propagate`.
+        roles: As for `plan`.
+        **options: As for `propagate`.
+
+    Returns:
+        Operations in the order of execution, with shapes, roles of axes, modules and source lines, and
+        weights with their distributions; print it as a tree, keep it with `to_json`, draw it with `to_dot`.
+
+    Raises:
+        FaninError: There is no input or it does not fit, or the model cannot be read.
+
+    Example:
+        >>> import fanin, torch
+        >>> graph = fanin.trace(torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.Tanh()), inputs=(2, 8))
+        >>> [node.op for node in graph], graph[graph.layers["0"]].roles
+        (['input', 'parameter', 'parameter', 'linear', 'elementwise'], ('batch', 'channel'))
+    """
+    from fanin.graph.axes import with_roles
+
+    return with_roles(_subject(model, scheme, inputs, train, roles, options).graph())
 
 
 def propagate(

@@ -21,6 +21,7 @@ _COMMANDS = {
     "propagate": "What signals and gradients will do in a model.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
+    "trace": "What a model computes, as a graph of operations.",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from fanin.cli.given import inputs_of, inputs_option, working
 
 if TYPE_CHECKING:
     from fanin.theory.profile import SignalProfile
@@ -22,14 +23,7 @@ fanin propagate model.py:create_model --input 32x64 --measure --seeds 5 --html s
 
 @click.command("propagate", epilog=_EXAMPLES, context_settings={"show_default": True})
 @click.argument("model")
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="SHAPE",
-    help="Shape of an input, the batch first, such as 8x3x224x224, or 8x128:tokens; NAME=SHAPE by name; "
-    "may be repeated.",
-)
+@inputs_option
 @click.option("--scheme", help="Scheme; see fanin schemes. By default the model's own initialization.")
 @click.option("--loss", help="What gradients are of: cross_entropy, binary_cross_entropy or mse.")
 @click.option("--train", is_flag=True, help="As in training: dropout, statistics of the batch.")
@@ -59,7 +53,7 @@ def command(
     if not measure and (seeds, batches) != (1, 1):
         raise FaninError("--seeds and --batches are for --measure.", fix="add --measure, or leave them out")
     _check(seeds, batches, html)
-    options: dict[str, Any] = {"inputs": _inputs(inputs), "scheme": scheme, "loss": loss, "train": train}
+    options: dict[str, Any] = {"inputs": inputs_of(inputs), "scheme": scheme, "loss": loss, "train": train}
     # What the user's files print must not get into the result.
     with redirect_stdout(sys.stderr):
         predicted, measured = _profiles(model, options, seeds if measure else None, batches)
@@ -84,7 +78,7 @@ def _profiles(
     model: str, options: dict[str, Any], seeds: int | None, batches: int
 ) -> tuple[SignalProfile, SignalProfile | None]:
     """Return what is predicted, and of some seeds what is measured."""
-    with _working("reading the model"):
+    with working("reading the model"):
         from fanin.api import measure, propagate
 
         predicted = propagate(model, **options)
@@ -105,34 +99,3 @@ def _show(predicted: SignalProfile, measured: SignalProfile | None, as_json: boo
     if measured is not None:
         console.print()
         console.print(predicted.compare(measured))
-
-
-@contextmanager
-def _working(what: str) -> Iterator[None]:
-    """Say on a terminal what takes its time."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(what):
-            yield
-    else:
-        yield
-
-
-def _inputs(texts: tuple[str, ...]) -> Any:
-    """Return the inputs that the command line describes."""
-    from fanin.errors import FaninError
-
-    if not texts:
-        raise FaninError(
-            "There is no --input.",
-            expected="the shape of an input, the batch first",
-            fix="--input 8x3x224x224, or --input 8x128:tokens for whole numbers that look up rows of a table",
-        )
-    pairs = [text.partition("=") for text in texts]
-    if not any(equals for _, equals, _ in pairs):
-        return tuple(texts)
-    if not all(equals for _, equals, _ in pairs):
-        raise FaninError("Some inputs have names and others have not.", fix="give all of them names, or none")
-    return {name: shape for name, _, shape in pairs}
