@@ -50,12 +50,12 @@ def simulated(
     graph: SignalGraph, laws: Mapping[str, InputLaw] | None = None, *, draws=800, loss=None, seed=0
 ) -> Simulated:
     """Return the moments of a graph's values and gradients over random networks and inputs."""
-    with _one_thread():
+    with one_thread():
         return _simulated(graph, laws, draws, loss, seed)
 
 
 @contextmanager
-def _one_thread():
+def one_thread():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # values are small: more threads would wait for each other
     try:

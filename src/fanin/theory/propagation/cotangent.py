@@ -88,7 +88,7 @@ class Cotangent:
     def times(self, slope: Array | float) -> Cotangent:
         """Return it times a factor of each element."""
         factor = np.asarray(slope, float)
-        parts = tuple(_folded(replace(part, slope=part.slope * factor)) for part in self.parts)
+        parts = tuple(replace(part, slope=part.slope * factor) for part in self.parts)
         return replace(self, parts=parts)
 
     def __add__(self, other: Cotangent) -> Cotangent:
@@ -155,7 +155,8 @@ def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     if len(plain) < 2:
         return parts
     others = tuple(part for part in parts if len(part.slope) > 1)
-    return (replace(plain[0], inner=np.sum([part.inner for part in plain], axis=0)), *others)
+    # A population of its own: the sum is another one than each of them.
+    return (Part(np.ones((1, 1, 1)), np.sum([part.inner for part in plain], axis=0)), *others)
 
 
 def _level(inner: Covariance) -> float:
