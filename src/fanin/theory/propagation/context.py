@@ -44,6 +44,7 @@ class Context:
     points: Mapping[str, int]
     forward: Callable[[Node, list[Value], Context], Result]
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
+    _seen: dict[int, tuple[Signal, Array]] = field(default_factory=dict)
 
     def size(self, name: str, role: AtomRole) -> int:
         """Return how many channels, positions or examples a node's value has."""
@@ -54,8 +55,14 @@ class Context:
         return [atom for axis in self.axes[name] for atom in axis if atom.role == role]
 
     def seen(self, signal: Signal) -> Array:
-        """Return the relative changes of a signal's second moment by chance, that of its own channels too."""
-        return signal.chance + np.sqrt(signal.own_chance)[:, None] * self.normals.independent((2, IMAGINED))
+        """Return the relative changes of a signal's second moment by chance, that of its own channels too.
+
+        They are the same for all that read it.
+        """
+        if id(signal) not in self._seen:
+            own = np.sqrt(signal.own_chance)[:, None] * self.normals.independent((2, IMAGINED))
+            self._seen[id(signal)] = signal, signal.chance + own
+        return self._seen[id(signal)][1]
 
     def seen_back(self, cotangent: Cotangent, signal: Signal) -> Array:
         """Return the same of a gradient with respect to a signal."""

@@ -72,8 +72,10 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
         chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
     y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal, exact=True)
 
+    seen = context.seen(x)
+
     # Means of the gradient over many channels vanish: it is independent of the signal.
-    return y, lambda cotangent: [replace(cotangent.times(1 / deviation), chance=cotangent.chance - x.chance)]
+    return y, lambda cotangent: [replace(cotangent.times(1 / deviation), chance=cotangent.chance - seen)]
 
 
 def _mean(values: Array, places: Places, over_places: bool) -> Array:
@@ -122,6 +124,7 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
     y = Signal(values, x.places, x.width, x.examples, STILL, normal=True, exact=True)
     y = _rooted(y)
     number = math.sqrt(float(np.sum(counts[0])) if not across else float(np.sum(counts)))
+    seen = context.seen(x)
     inverse = _inverse(x.covariance - level, variance, counts, across)
 
     def pullback(cotangent: Cotangent) -> Contributions:
@@ -129,7 +132,7 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
         q = second_moment(found, x.places)
         back = found - _level(found, counts, across) - q / number * inner
         scale = inverse / (1 + node["eps"] / variance)
-        return [cotangent.through(back * scale, cotangent.chance - x.chance)]
+        return [cotangent.through(back * scale, cotangent.chance - seen)]
 
     return y, pullback
 
