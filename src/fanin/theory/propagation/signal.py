@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -56,6 +57,7 @@ class Signal:
         chain: How it comes from one normal population, if it does.
         normal: Whether rows are independent draws of a normal distribution.
         profile: Relative second moment along the channels, where it is not the same, (rows,).
+        terms: Weights of each channel that made it.
         doubt: Relative variance of the second moment that rules that approximate bring about.
         exact: Whether a norm has just made the second moment what it is, so that chance has no part in it.
     """
@@ -68,6 +70,7 @@ class Signal:
     chain: Chain | None = None
     normal: bool = False
     profile: Array | None = None
+    terms: float = math.inf
     doubt: float = 0.0
     exact: bool = False
 
@@ -101,10 +104,14 @@ class Signal:
 
     @cached_property
     def own_chance(self) -> Array:
-        """Relative variance of the mean of x^2 that so many channels have, given all before, (2,)."""
+        """Relative variance of the mean of x^2 that so many channels have, given all before, (2,).
+
+        However many places there are, a channel's x^2 goes with the squares of its weights, whose sum has the
+        relative variance 2 / terms.
+        """
         if self.exact:
             return np.zeros(2)
-        return spread(self.values, self.places, self.examples) / max(self.width, 1)
+        return (spread(self.values, self.places, self.examples) + 2 / self.terms) / max(self.width, 1)
 
 
 def spread(values: Array, places: Places, examples: int) -> Array:

@@ -63,7 +63,15 @@ class Outputs:
         width = self.context.size(self.node.name, "channel")
         chain = Chain(values, self._seen, lambda z: z)
         return Signal(
-            values, places, width, self.x.examples, self._seen, chain=chain, normal=True, profile=profile
+            values,
+            places,
+            width,
+            self.x.examples,
+            self._seen,
+            chain=chain,
+            normal=True,
+            profile=profile,
+            terms=max(self.fan_in, 1.0),
         )
 
     def take_down(self, of_kernel: float, found: Covariance, y: Signal, seen: Array) -> None:

@@ -89,6 +89,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         chance,
         chain=chain,
         normal=_stays_normal(node, operands),
+        terms=min(signal.terms for signal in signals),
     )
 
     def pullback(cotangent: Cotangent) -> Contributions:

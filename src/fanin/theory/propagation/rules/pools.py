@@ -105,7 +105,7 @@ def _largest(x: Signal, geometry: _Geometry) -> Result:
     # Of values that are equal, as zeros of a ReLU are, the first one gets the gradient.
     taken = np.zeros(read.shape)
     np.put_along_axis(taken, np.argmax(read, axis=-1)[..., None], 1.0, axis=-1)
-    y = Signal(values, places, x.width, x.examples, x.chance)
+    y = Signal(values, places, x.width, x.examples, x.chance, terms=x.terms)
     back = _Back.of(dealt, places, x)
 
     def pullback(cotangent: Cotangent) -> Contributions:
@@ -218,7 +218,7 @@ def weighed(x: Signal, weights: list[Array], places: Places, context: Context) -
     mean = x.mean * sums.terms.sum(axis=1)[places.owner]
     values = context.population(sums.moments(x.covariance, x.places) - mean[:, None, None] * mean) + mean
     chain = Chain(values, x.chance, lambda z: z)
-    y = Signal(values, places, x.width, x.examples, x.chance, chain, normal=True)
+    y = Signal(values, places, x.width, x.examples, x.chance, chain, normal=True, terms=x.terms)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = over_blocks(back.moments(cotangent.covariance(places), places), source, x.places)
