@@ -18,6 +18,7 @@ WEIGHTS = 0.03
 _FORWARD = {"convolution": 0.02, "pool": 0.02, "attention": 0.03, "recurrent": 0.02, "scan": 0.02}
 _BACKWARD = {"convolution": 0.02, "pool": 0.02, "attention": 0.03, "recurrent": 0.05, "scan": 0.05}
 _BATCH_NORM = 0.03  # backward: a channel's variance over few examples and positions
+_NORMAL = 0.005  # forward: its outputs are normal numbers only nearly
 _LOGITS = 0.10  # gradients of queries and keys
 
 
@@ -28,8 +29,10 @@ def doubt_of(node: Node, inputs: Iterable[Value]) -> float:
         >>> doubt_of(Node("conv", "convolution"), ()) == 0.02**2
         True
     """
-    if node.op == "norm" and not (node["kind"] == "batch" and not node.get("train")):
+    if node.op == "norm" and node["kind"] in ("layer", "rms"):
         return 0.0
+    if node.op == "norm" and (node["kind"] != "batch" or node.get("train")):
+        return _NORMAL**2
     before = max((value.doubt for value in inputs if isinstance(value, Signal)), default=0.0)
     return before + _FORWARD.get(node.op, 0.0) ** 2
 

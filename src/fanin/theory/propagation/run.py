@@ -72,7 +72,7 @@ RULES: dict[str, Rule] = {
 
 _ROWS = 9, 14  # powers of 2: fewest and most
 _NODES = 200  # numbers a place that a step of a recurrence keeps
-_NUMBERS = 100_000_000  # of all values, for the sake of memory
+_NUMBERS = 40_000_000  # of all values, for the sake of memory
 _SIGMAS = 5.0
 
 
