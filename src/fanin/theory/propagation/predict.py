@@ -18,6 +18,7 @@ from fanin.theory.propagation.run import Run, run
 from fanin.theory.propagation.signal import Signal, Unknown
 
 _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
+_CORRELATION = 0.015  # error of correlations, seen against networks
 _STEP = 1e-4
 
 
@@ -139,7 +140,7 @@ def _apart(inner: Covariance, signal: Signal, doubt: float) -> Estimate | None:
     c = between(inner, signal.places) / q
     varies = float(signal.own_chance[1] + np.var(signal.chance[1]) / 4)
     chance = (1 - c**2) * math.sqrt((c**2 + 1 / signal.examples) * varies)
-    return Estimate(c, math.hypot(_NUMERICAL, (1 - c) * math.sqrt(doubt)), max(chance, 0.0))
+    return Estimate(c, math.hypot(_CORRELATION, (1 - c) * math.sqrt(doubt)), max(chance, 0.0))
 
 
 def _chi_1(node: Node, found: Run) -> float | None:
