@@ -34,10 +34,10 @@ class Maker:
     def tokens(self, *shape) -> str:
         return self.node("input", shape=shape, dtype="int64")
 
-    def weight(self, *shape, variance=1.0, mean=0.0, parts=(), axis=0, law="known") -> str:
+    def weight(self, *shape, variance=1.0, mean=0.0, parts=(), axis=0, law="known", trainable=True) -> str:
         name = f"w{len(self.weights)}"
         found = Law(mean, variance) if law == "known" else law
-        self.weights.append(Weight(name, shape, found, parts, axis))
+        self.weights.append(Weight(name, shape, found, parts, axis, trainable=trainable))
         return self.node("parameter", shape=shape, weight=name)
 
     def constant(self, value, *shape) -> str:

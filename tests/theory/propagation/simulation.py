@@ -140,7 +140,7 @@ def _drawn(weight: Weight, random):
             [_of_law(chunk, part) for chunk, part in zip(chunks, weight.parts, strict=True)], weight.axis
         ).requires_grad_()
     assert law is not None
-    return _of_law(values, law).requires_grad_()
+    return _of_law(values, law).requires_grad_(weight.trainable)
 
 
 def _of_law(values, law: Law):

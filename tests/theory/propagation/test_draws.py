@@ -54,6 +54,13 @@ def test_shuffled_rows():
     assert sorted(Normals(64, 0).shuffled()) == list(range(64))
 
 
+def test_one_of_each_range():
+    starts = np.arange(0, 100, 5)
+    found = Normals(64, 0).among(starts, starts + 5)
+    assert np.all((found >= starts) & (found < starts + 5))
+    assert len(set((found - starts).tolist())) > 1
+
+
 def test_seeds():
     assert np.array_equal(Normals(64, 3).take(2), Normals(64, 3).take(2))
     assert not np.array_equal(Normals(64, 3).take(2), Normals(64, 4).take(2))

@@ -68,7 +68,7 @@ def test_one_example_has_no_correlation():
 
 
 def test_chance_of_widths():
-    """Mean squares of n B normal numbers vary by 2 / (n B); those of the inputs do, and those of the outputs."""
+    """Mean squares of n B normal numbers vary by 2 / (n B): those of the inputs, and those of the outputs."""
     m, _, first, second = _relu_layers()
     q = predict(m.graph(second), {})[first].forward.q
     assert q.chance / q.value == pytest.approx(math.sqrt(2 * 2 / (8 * N)), rel=0.2)

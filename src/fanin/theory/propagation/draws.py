@@ -54,6 +54,10 @@ class Normals:
         )
         return ((order + self._random.random(order.shape)) / self.rows).reshape(self.rows, *shape)
 
+    def among(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return a random whole number of each range, its end left out."""
+        return self._random.integers(starts, ends)
+
     def shuffled(self) -> NDArray[np.int64]:
         """Return the rows in a random order."""
         return self._random.permutation(self.rows)

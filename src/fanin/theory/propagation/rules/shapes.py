@@ -133,7 +133,7 @@ def _of_channels(node: Node, x: Signal, context: Context) -> Result:
     width = context.size(node.name, "channel")
     if len(x.values) == 1:
         return Result(replace(x, width=width), lambda cotangent: [cotangent])
-    chosen = np.resize(rows, len(x.values)) if len(rows) else np.zeros(len(x.values), int)
+    chosen = rows[np.arange(len(x.values)) * len(rows) // len(x.values)]
     if x.normal:
         share = 1.0 if x.profile is None else float(np.mean(x.profile[rows]))
         values = context.population(_centred(x) * share) + np.mean(x.values, axis=0, keepdims=True)
@@ -143,17 +143,16 @@ def _of_channels(node: Node, x: Signal, context: Context) -> Result:
         y = replace(x, values=x.values[chosen], width=width, chain=None)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        return [
-            replace(cotangent, parts=tuple(_scattered(part, rows, len(x.values)) for part in cotangent.parts))
-        ]
+        parts = tuple(_scattered(part, rows, len(x.values), context) for part in cotangent.parts)
+        return [replace(cotangent, parts=parts)]
 
     return Result(y, pullback)
 
 
-def _scattered(part: Part, rows: np.ndarray, total: int) -> Part:
+def _scattered(part: Part, rows: np.ndarray, total: int, context: Context) -> Part:
     """Return a gradient of some channels as one of all: 0 elsewhere."""
     slope = np.zeros((total, *part.slope.shape[1:]))
-    slope[rows] = part.slope[: len(rows)]
+    slope[rows] = part.slope[_one_of_each(len(rows), len(part.slope), context)]
     return Part(slope, part.inner)  # whose rows are others
 
 
@@ -181,7 +180,8 @@ def _rows(node: Node, x: Signal, context: Context) -> np.ndarray:
     for atom in axis:
         place = place * atom.size + index[atom.number]
     start, stop, step = node["start"], node["stop"], node.get("step", 1)
-    return np.flatnonzero((place >= start) & (place < stop) & ((place - start) % step == 0))
+    found = np.flatnonzero((place >= start) & (place < stop) & ((place - start) % step == 0))
+    return found if len(found) else np.array([np.argmin(np.abs(place - start))])
 
 
 # Positions
@@ -285,7 +285,7 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
     taken = []
     for number, signal in enumerate(signals):
         mine = np.flatnonzero(owner == number)
-        source = _spread_rows(len(mine), len(signal.values))
+        source = _one_of_each(len(mine), len(signal.values), context)
         values[mine] = np.broadcast_to(signal.values, (len(signal.values), *shape[1:]))[source]
         values[mine] *= _evened(values[mine], signal.values)
         taken.append((mine, source))
@@ -324,8 +324,13 @@ def _evened(some: Array, whole: Array) -> float:
     return math.sqrt(wanted / found) if len(some) > 1 and found else 1.0
 
 
-def _spread_rows(count: int, rows: int) -> np.ndarray:
-    return (np.arange(count) * rows // max(count, 1)) if rows > 1 else np.zeros(count, int)
+def _one_of_each(count: int, rows: int, context: Context) -> np.ndarray:
+    """Return a random row of each of so many parts of all rows, in order, (count,)."""
+    if rows == 1:
+        return np.zeros(count, int)
+    part = np.arange(rows) * count // rows
+    starts, ends = (np.searchsorted(part, np.arange(count), side) for side in ("left", "right"))
+    return context.normals.among(starts, ends)
 
 
 def _owners(node: Node, sizes: list[int], context: Context) -> np.ndarray:
