@@ -18,6 +18,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import Run, run
 from fanin.theory.propagation.signal import Signal
 from frameworks.torch.graph.interpret import OPS
+from theory.propagation.graphs import Maker
 
 NAMES = ("q", "mean", "example", "position", "both")
 """E[x^2]; E[x]; E[x x'] of two examples at a position, of two positions of an example, of both."""
@@ -299,3 +300,13 @@ def _different(what, predicted, measured: Found, tolerance):
                 f"+- {measured.error[name] / scale:.4f} of {scale:.4g}"
             )
     return wrong
+
+
+def around(make, shape, law, **options):
+    """Assert the same of a change of shape between layers with weights; `make` gets a maker and a node."""
+    m = Maker()
+    x = m.input(*shape)
+    before = m.linear(x, shape[-1])
+    y = make(m, before)
+    after = m.linear(m.apply("tanh", y), shape[-1])
+    agree(m.graph(after), [before, y, after], {x: law}, **options)

@@ -175,3 +175,22 @@ class Context:
         rows = self.normals.rows
         jitter = np.random.default_rng(width).random(rows) if width > rows else 0.5
         return ((np.arange(rows) + jitter) * width / rows).astype(int)
+
+    def along(self, name: str, axis: int) -> np.ndarray:
+        """Return the index along an axis of channels that each row of a node's value stands for, (rows,)."""
+        atoms = self.atoms(name, "channel")
+        sizes = [atom.size for atom in atoms]
+        each = np.unravel_index(self.channels(math.prod(sizes)), sizes)
+        index = {atom.number: at for atom, at in zip(atoms, each, strict=True)}
+        found = np.zeros(self.normals.rows, int)
+        for atom in self.axes[name][axis]:
+            found = found * atom.size + index[atom.number]
+        return found
+
+    def one_of_each(self, count: int, rows: int) -> np.ndarray:
+        """Return a random row of each of so many parts of all rows, in order, (count,)."""
+        if rows == 1:
+            return np.zeros(count, int)
+        part = np.arange(rows) * count // rows
+        starts, ends = (np.searchsorted(part, np.arange(count), side) for side in ("left", "right"))
+        return self.normals.among(starts, ends)

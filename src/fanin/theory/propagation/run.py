@@ -21,6 +21,7 @@ from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
 from fanin.theory.propagation.rules.attention import attention
 from fanin.theory.propagation.rules.convolution import convolution
+from fanin.theory.propagation.rules.joins import concat
 from fanin.theory.propagation.rules.linear import linear
 from fanin.theory.propagation.rules.losses import loss, loss_gradient
 from fanin.theory.propagation.rules.noise import dropout
@@ -31,7 +32,8 @@ from fanin.theory.propagation.rules.pools import pool
 from fanin.theory.propagation.rules.recurrent import recurrent
 from fanin.theory.propagation.rules.reductions import reduce
 from fanin.theory.propagation.rules.scans import scan, sequence
-from fanin.theory.propagation.rules.shapes import concat, part, same_values
+from fanin.theory.propagation.rules.shapes import same_values
+from fanin.theory.propagation.rules.slices import part
 from fanin.theory.propagation.rules.softmax import softmax
 from fanin.theory.propagation.rules.tables import embedding
 from fanin.theory.propagation.signal import (

@@ -1,0 +1,167 @@
+"""Parts of values: some channels, some positions, and of weights anything."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from fanin.graph.signal import Node
+from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.covariance import Covariance
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.signal import (
+    Chain,
+    Contributions,
+    Fixed,
+    Kernel,
+    Result,
+    Signal,
+    Tokens,
+    Unknown,
+    Value,
+)
+
+
+def part(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return a slice along channels, positions or, of weights, anything."""
+    x = inputs[0]
+    if isinstance(x, Kernel):
+        return Result(_part_of_kernel(x, node))
+    if isinstance(x, Fixed):
+        return Result(_part_of_constant(x, node))
+    if isinstance(x, Unknown):
+        return Result(x)
+    axis = context.axes[node.inputs[0]][node["axis"]]
+    roles = {atom.role for atom in axis}
+    if roles == {"batch"} or not axis:
+        return Result(x, lambda cotangent: [cotangent])
+    if isinstance(x, Tokens):
+        return Result(replace(x, places=_shorter(x.places, node, axis)[0]))
+    if roles == {"channel"}:
+        return _of_channels(node, x, context)
+    if roles == {"position"} and len(context.atoms(node.inputs[0], "position")) == len(axis):
+        return _of_positions(node, x, axis, context)
+    if roles == {"position"} and len(x.places.sizes) == 1:
+        places = Places((context.size(node.name, "position"),), x.places.points)
+        return _taken(x, places, np.arange(len(places)) % len(x.places))
+    return Result(Unknown(f"{node.name}: it takes a part of an axis of {', '.join(sorted(roles))}s"))
+
+
+def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
+    law, parts = kernel.law, kernel.parts
+    if parts and node["axis"] == kernel.axis:
+        each = kernel.shape[kernel.axis] / len(parts)
+        inside = parts[int(node["start"] / each) : max(math.ceil(node["stop"] / each), 1)]
+        law, parts = (inside[0], ()) if len(inside) == 1 else (law, inside)
+    return replace(kernel, law=law, parts=parts, shape=node.shape)
+
+
+def _part_of_constant(value: Fixed, node: Node) -> Fixed:
+    if value.array is None or value.array.ndim == 0 or value.array.shape[node["axis"]] == 1:
+        return replace(value, shape=node.shape)
+    index: list[slice | int] = [slice(None)] * value.array.ndim
+    index[node["axis"]] = slice(node["start"], node["stop"], node.get("step", 1))
+    array = value.array[tuple(index)]
+    if node.get("drop"):
+        array = array.squeeze(node["axis"])
+    return replace(value, array=array, shape=node.shape)
+
+
+# Channels
+
+
+def _of_channels(node: Node, x: Signal, context: Context) -> Result:
+    """Return some channels: of independent ones a new population, since no other reads the same rows."""
+    rows = _rows(node, context)
+    width = context.size(node.name, "channel")
+    if len(x.values) == 1:
+        return Result(replace(x, width=width), lambda cotangent: [cotangent])
+    chosen = rows[np.arange(len(x.values)) * len(rows) // len(x.values)]
+    if x.normal:
+        share = 1.0 if x.profile is None else float(np.mean(x.profile[rows]))
+        values = context.population(_centred(x) * share) + np.mean(x.values, axis=0, keepdims=True)
+        chain = Chain(values, x.chance, lambda z: z)
+        y = replace(x, values=values, width=width, chain=chain, profile=None)
+    else:
+        y = replace(x, values=x.values[chosen], width=width, chain=None)
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        parts = tuple(_scattered(part, rows, len(x.values), context) for part in cotangent.parts)
+        return [replace(cotangent, parts=parts)]
+
+    return Result(y, pullback)
+
+
+def _scattered(part: Part, rows: np.ndarray, total: int, context: Context) -> Part:
+    """Return a gradient of some channels as one of all: 0 elsewhere."""
+    slope = np.zeros((total, *part.slope.shape[1:]))
+    slope[rows] = part.slope[context.one_of_each(len(rows), len(part.slope))]
+    return Part(slope, part.inner)  # whose rows are others
+
+
+def _centred(x: Signal) -> Covariance:
+    values = x.values - np.mean(x.values, axis=0, keepdims=True)
+    if x.profile is not None:
+        values = values / np.sqrt(np.maximum(x.profile, 1e-300))[:, None, None]
+    return replace(x, values=values).covariance
+
+
+def _rows(node: Node, context: Context) -> np.ndarray:
+    """Return the rows that stand for the channels of a slice."""
+    place = context.along(node.inputs[0], node["axis"])
+    start, stop, step = node["start"], node["stop"], node.get("step", 1)
+    found = np.flatnonzero((place >= start) & (place < stop) & ((place - start) % step == 0))
+    return found if len(found) else np.array([np.argmin(np.abs(place - start))])
+
+
+# Positions
+
+
+def _of_positions(node: Node, x: Signal, axis: tuple, context: Context) -> Result:
+    if x.places.total == 1:
+        return Result(x, lambda cotangent: [cotangent])
+    places, kept = _shorter(x.places, node, axis)
+    return _taken(x, places, kept)
+
+
+def _shorter(places: Places, node: Node, axis: tuple) -> tuple[Places, np.ndarray]:
+    """Return the places of a slice, and which points of the whole they are."""
+    total = math.prod(atom.size for atom in axis)
+    wanted = np.zeros(total, bool)
+    wanted[node["start"] : node["stop"] : node.get("step", 1)] = True
+    starts = np.cumsum([0, *places.sizes])
+    sizes, kept = [], []
+    firsts = np.cumsum([0, *places.counts])
+    for block, (start, stop) in enumerate(pairwise(starts)):
+        size = int(np.sum(wanted[start:stop]))
+        if size:
+            sizes.append(size)
+            kept += [firsts[block] + point for point in range(min(size, places.counts[block]))]
+    return Places(tuple(sizes), places.points), np.asarray(kept)
+
+
+def _taken(x: Signal, places: Places, kept: np.ndarray) -> Result:
+    whole = np.broadcast_to(x.values, (*x.values.shape[:2], len(x.places)))
+    y = replace(x, values=whole[..., kept], places=places, chain=None)
+
+    share = np.sqrt(np.minimum(places.share / x.places.share[kept], 1.0))
+
+    def pullback(cotangent: Cotangent) -> Contributions:
+        parts = tuple(_put_back(part, len(x.places), kept, share) for part in cotangent.parts)
+        return [replace(cotangent, parts=parts)]
+
+    return Result(y, pullback)
+
+
+def _put_back(part: Part, points: int, kept: np.ndarray, share: Array) -> Part:
+    """Return a gradient of the whole: positions of a block that are not all read get it by chance."""
+    slope = np.zeros((*part.slope.shape[:2], points))
+    slope[..., kept] = np.broadcast_to(part.slope, (*part.slope.shape[:2], len(kept))) * share
+    inner = np.zeros((SAMPLES, points, SAMPLES, points))
+    inner[:, kept[:, None], :, kept[None, :]] = part.inner.transpose(1, 3, 0, 2)
+    return Part(slope, inner)
