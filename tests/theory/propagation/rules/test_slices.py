@@ -7,7 +7,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Fixed
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import around
+from theory.propagation.simulation import agree, around
 
 LAW = InputLaw(mean=0.2, second_moment=1.2, position=0.3, example=0.2)
 N = 256
@@ -30,6 +30,15 @@ def test_a_few_of_very_many_channels():
     found = run(m.graph(y), {}).values[y]
     assert found.width == 2
     assert found.values.shape[0] > 1
+
+
+def test_slice_of_examples():
+    m = Maker()
+    x = m.input(8, N)
+    before = m.linear(x, N)
+    y = m.slice(before, 0, 0, 2)
+    after = m.linear(y, N)
+    agree(m.graph(after), [before, y, after], {x: InputLaw()}, tolerance=0.015)
 
 
 def test_slice_of_what_is_not_normal():

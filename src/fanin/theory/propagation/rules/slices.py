@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from fanin.graph.axes import AtomRole
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
@@ -38,18 +39,31 @@ def part(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(x)
     axis = context.axes[node.inputs[0]][node["axis"]]
     roles = {atom.role for atom in axis}
-    if roles == {"batch"} or not axis:
+    if not axis:
         return Result(x, lambda cotangent: [cotangent])
     if isinstance(x, Tokens):
-        return Result(replace(x, places=_shorter(x.places, node, axis)[0]))
+        return Result(_part_of_tokens(x, node, roles, context))
+    if roles == {"batch"}:
+        return _of_examples(node, x, context)
     if roles == {"channel"}:
         return _of_channels(node, x, context)
+    return _along_positions(node, x, roles, context)
+
+
+def _along_positions(node: Node, x: Signal, roles: set[AtomRole], context: Context) -> Result:
+    axis = context.axes[node.inputs[0]][node["axis"]]
     if roles == {"position"} and len(context.atoms(node.inputs[0], "position")) == len(axis):
         return _of_positions(node, x, axis, context)
     if roles == {"position"} and len(x.places.sizes) == 1:
         places = Places((context.size(node.name, "position"),), x.places.points)
         return _taken(x, places, np.arange(len(places)) % len(x.places))
     return Result(Unknown(f"{node.name}: it takes a part of an axis of {', '.join(sorted(roles))}s"))
+
+
+def _part_of_tokens(x: Tokens, node: Node, roles: set[AtomRole], context: Context) -> Tokens:
+    if roles == {"batch"}:
+        return replace(x, examples=context.size(node.name, "batch"))
+    return replace(x, places=_shorter(x.places, node, context.axes[node.inputs[0]][node["axis"]])[0])
 
 
 def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
@@ -70,6 +84,13 @@ def _part_of_constant(value: Fixed, node: Node) -> Fixed:
     if node.get("drop"):
         array = array.squeeze(node["axis"])
     return replace(value, array=array, shape=node.shape)
+
+
+def _of_examples(node: Node, x: Signal, context: Context) -> Result:
+    """Return some examples: gradients are theirs only, and by so much less on average."""
+    examples = context.size(node.name, "batch")
+    share = math.sqrt(examples / max(x.examples, examples))
+    return Result(replace(x, examples=examples), lambda cotangent: [cotangent.times(share)])
 
 
 # Channels
