@@ -15,7 +15,7 @@ from fanin.theory.propagation.doubts import WEIGHTS
 from fanin.theory.propagation.draws import one_thread
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import Run, run
-from fanin.theory.propagation.signal import Signal, Unknown
+from fanin.theory.propagation.signal import Kernel, Signal, Unknown, Value
 
 _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
 _CORRELATION = 0.015  # error of correlations, seen against networks
@@ -100,11 +100,24 @@ def _layer(name: str, node: Node, found: Run) -> LayerSignal:
         name=name,
         type=node.source.type or node.op,
         shape=node.shape,
-        forward=None if signal is None else _forward(signal),
+        forward=_of_weights(value) if signal is None else _forward(signal),
         backward=None if signal is None or cotangent is None else _backward(signal, cotangent, found),
         chi_1=_chi_1(node, found),
         unknown=unknown or (f"gradient: {lost}" if lost else ""),
         where=str(node.source),
+    )
+
+
+def _of_weights(value: Value) -> Forward | None:
+    """Return what is known of a layer's outputs that are weights, as those of a table of positions are."""
+    if not isinstance(value, Kernel) or value.law is None:
+        return None
+    law, size = value.law, max(math.prod(value.shape), 1)
+    q = law.second_moment
+    return Forward(
+        Estimate(law.mean, 0.0, math.sqrt(law.variance / size)),
+        # As for a normal distribution.
+        Estimate(q, 0.0, math.sqrt(2 / size) * q),
     )
 
 

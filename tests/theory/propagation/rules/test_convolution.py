@@ -46,7 +46,7 @@ def test_images(options):
     ids=str,
 )
 def test_transposed(options):
-    _alone(lambda m, x: m.convolution(x, 64, **options), (3, 64, 5, 5), tolerance=0.02)
+    _alone(lambda m, x: m.convolution(x, 64, **options), (3, 64, 5, 5), tolerance=0.02, draws=600)
 
 
 @pytest.mark.parametrize(
