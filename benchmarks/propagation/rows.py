@@ -101,9 +101,15 @@ def _resnet() -> nn.Module:
 def _gpt2(attention: str) -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    shape: dict[str, Any] = {"n_embd": 256, "n_layer": 6, "n_head": 4, "vocab_size": 1000, "n_positions": 64}
-    ends = {"bos_token_id": 0, "eos_token_id": 0}
-    return GPT2LMHeadModel(GPT2Config(**shape, **ends, **{"attn_implementation": attention}))
+    options: dict[str, Any] = {
+        "n_embd": 256,
+        "n_layer": 6,
+        "n_head": 4,
+        "vocab_size": 1000,
+        "n_positions": 64,
+    }
+    options |= {"bos_token_id": 0, "eos_token_id": 0, "attn_implementation": attention}
+    return GPT2LMHeadModel(GPT2Config(**options))
 
 
 def _llama() -> nn.Module:
