@@ -13,7 +13,7 @@ def _alone(make, shape, **options):
     m = Maker()
     x = m.input(*shape)
     y = make(m, x)
-    agree(m.graph(y), [x, y], {x: LAW}, **({"draws": 400} | options))
+    agree(m.graph(y), [x, y], {x: LAW}, **({"draws": 400, "parameters": 0.03} | options))
 
 
 @pytest.mark.parametrize(
