@@ -25,14 +25,14 @@ from fanin.experiments.store import open_store
 from fanin.testing.runs import make_run
 
 path, first, last, reopen = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "reopen"
-store = open_store(path)
+store = open_store(path, wait=60)
 store.begin("5e1f", {"builder": "create_model"})
 for block in range(first, last):
     store.add("5e1f", [make_run("zeros", 4 * block + k) for k in range(4)])
     print(block, flush=True)
     if reopen:
         store.close()
-        store = open_store(path)
+        store = open_store(path, wait=60)
 store.close()
 """
 
