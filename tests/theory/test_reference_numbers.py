@@ -17,21 +17,6 @@ BATCH_NORM = {
     "silu": 1.2120811,
     "tanh": 1.1778072,
 }
-SLOPES = {
-    "relu": 1.0,
-    "leaky_relu(0.2)": 1.0,
-    "tanh": 0.461,
-    "sigmoid": 0.106,
-    "gelu": 1.144,
-    "silu": 1.173,
-    "elu": 0.891,
-    "selu": 0.783,
-    "mish": 1.076,
-    "softplus": 0.492,
-    "hard_swish": 1.224,
-    "relu_squared": 2.0,
-    "sin": 0.313,
-}
 
 
 @pytest.mark.parametrize(("name", "factor"), BATCH_NORM.items())
@@ -41,11 +26,6 @@ def test_what_a_batch_norm_and_an_activation_make_of_a_gradient(name, factor):
     assert found.derivative_second_moment / found.variance == pytest.approx(factor, rel=6e-8)
     if name == "relu":
         assert factor == pytest.approx(math.pi / (math.pi - 1), rel=1e-10)
-
-
-@pytest.mark.parametrize(("name", "slope"), SLOPES.items())
-def test_slopes_of_length_maps(name, slope):
-    assert fanin.gain(name).slope == pytest.approx(slope, abs=6e-4)
 
 
 def test_siren_takes_one_over_the_second_moment_of_elu():
