@@ -13,7 +13,7 @@ from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 
 _NUMBERS = 1_500_000  # of logits in all, for the sake of memory
-_HEADS = 8, 256  # fewest and most
+_HEADS = 4, 256  # fewest and most
 _FEATURES = 8  # of values that are drawn; all are alike
 
 
