@@ -124,8 +124,9 @@ def test_pairs_end_slowly():
 def test_thirty_layers_keep_the_second_moment():
     x = np.random.default_rng(0).standard_normal((64, 128)).astype("float32")
     network = model(deep)
-    found = fanin.initialize(network, "auto", seed=1, inputs=[x])
-    assert float((network.apply(found, x) ** 2).mean()) == pytest.approx(1, abs=0.15)
+    drawn = (fanin.initialize(network, "auto", seed=seed, inputs=[x]) for seed in range(6))
+    second = np.mean([float((network.apply(found, x) ** 2).mean()) for found in drawn])
+    assert second == pytest.approx(1, abs=0.1)
 
 
 def test_pairs_are_read_without_loss_behind_flattened_images():

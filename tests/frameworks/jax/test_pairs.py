@@ -161,13 +161,16 @@ def test_thirty_layers_keep_the_second_moment_in_nnx():
         steps = [step for _ in range(30) for step in (linear(r, 128, 128), nnx.silu)]
         return nnx.Sequential(*steps[:-1])
 
-    model = fanin.initialize(make(), "auto", seed=1)
-    assert float((model(inputs(64, 128)) ** 2).mean()) == pytest.approx(1, abs=0.15)
+    networks = (fanin.initialize(make(), "auto", seed=seed) for seed in range(6))
+    second = np.mean([float((network(inputs(64, 128)) ** 2).mean()) for network in networks])
+    assert second == pytest.approx(1, abs=0.1)
 
 
 def test_thirty_layers_keep_the_second_moment_in_equinox():
-    model = fanin.initialize(enn.MLP(128, 128, 128, 29, jax.nn.silu, key=KEY), "auto", seed=1)
-    assert float((jax.vmap(model)(inputs(64, 128)) ** 2).mean()) == pytest.approx(1, abs=0.15)
+    model = enn.MLP(128, 128, 128, 29, jax.nn.silu, key=KEY)
+    networks = (fanin.initialize(model, "auto", seed=seed) for seed in range(6))
+    second = np.mean([float((jax.vmap(network)(inputs(64, 128)) ** 2).mean()) for network in networks])
+    assert second == pytest.approx(1, abs=0.1)
 
 
 def shares(plan):
