@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -51,17 +52,50 @@ def _initialized(name, width):
     return lambda: mlp(ACTIVATIONS[name], gain, width)
 
 
-@pytest.fixture(scope="module")
-def shares():
-    """The share of single networks within the bar, of every model."""
-    return []
+def _vectors(width):
+    return lambda: torch.randn(64, width)
+
+
+def _images():
+    return torch.randn(4, 3, 16, 16)
+
+
+def _ids():
+    return torch.randint(0, 500, (4, 32))
+
+
+CASES = {
+    **{f"{name} 512": (_initialized(name, 512), _vectors(512), False, 120) for name in ACTIVATIONS},
+    **{f"{name} 128": (_initialized(name, 128), _vectors(128), False, 100) for name in ACTIVATIONS},
+    "cnn": (Convolutions, _images, False, 80),
+    "resnet": (ResNet, _images, False, 80),
+    "training resnet": (ResNet, _images, True, 80),
+    **{
+        f"{norm}, {'causal' if causal else 'bidirectional'}": (
+            partial(Transformer, causal, norm == "post-norm"),
+            _ids,
+            False,
+            30,
+        )
+        for norm in ("pre-norm", "post-norm")
+        for causal in (False, True)
+    },
+}
+"""How each model is made, what it reads, whether it trains, and how many networks are run."""
+
+
+@cache
+def _case(name):
+    """Return what is predicted of a model, and what its networks do."""
+    make, inputs, train, seeds = CASES[name]
+    torch.manual_seed(0)
+    _, profile = predicted(make(), inputs(), train=train)
+    return profile, _known(profile, measured(make, inputs, train=train, seeds=seeds))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_mlp(name, shares):
-    make = _initialized(name, 512)
-    _, profile = predicted(make(), torch.randn(64, 512))
-    found = _known(profile, measured(make, lambda: torch.randn(64, 512), seeds=120))
+def test_mlp(name):
+    profile, found = _case(f"{name} 512")
     forward, backward = (_series(profile, found.names, way) for way in ("forward", "backward"))
     # What a SiLU does to chance of chance shows in the last layers.
     assert np.max(np.abs(_ratios(forward, found.forward) - 1)) < (0.04 if name == "silu" else 0.02)
@@ -69,54 +103,30 @@ def test_mlp(name, shares):
     for parameter in profile.parameters:
         truth = found.parameters[parameter.name].mean()
         assert parameter.gradient.value == pytest.approx(truth, rel=0.15), parameter.name
-    shares += [_inside(forward, found.forward), _inside(backward, found.backward)]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_narrow_mlp_within_its_bar(name, shares):
-    make = _initialized(name, 128)
-    _, profile = predicted(make(), torch.randn(64, 128))
-    found = _known(profile, measured(make, lambda: torch.randn(64, 128), seeds=100))
+def test_narrow_mlp_within_its_bar(name):
+    profile, found = _case(f"{name} 128")
     forward, backward = (_series(profile, found.names, way) for way in ("forward", "backward"))
     for expected, each in ((forward, found.forward), (backward, found.backward)):
         mean, error = each.mean(axis=0), each.std(axis=0, ddof=1) / math.sqrt(len(each))
         bars = np.array([math.hypot(one.error, wrong) for one, wrong in zip(expected, error, strict=True)])
         values = np.array([one.value for one in expected])
         assert np.all(np.abs(mean - values) < 4 * bars + 0.02 * values)
-        shares.append(_inside(expected, each))
 
 
-def _images():
-    return torch.randn(4, 3, 16, 16)
-
-
-@pytest.mark.parametrize(
-    ("make", "train", "gradient"),
-    [(Convolutions, False, 0.1), (ResNet, False, 0.1), (ResNet, True, 0.2)],
-    ids=["cnn", "resnet", "training resnet"],
-)
-def test_images(make, train, gradient, shares):
-    torch.manual_seed(0)
-    _, profile = predicted(make(), _images(), train=train)
-    found = _known(profile, measured(make, _images, train=train, seeds=80))
+@pytest.mark.parametrize(("name", "gradient"), [("cnn", 0.1), ("resnet", 0.1), ("training resnet", 0.2)])
+def test_images(name, gradient):
+    profile, found = _case(name)
     forward, backward = (_series(profile, found.names, way) for way in ("forward", "backward"))
     assert np.max(np.abs(_ratios(forward, found.forward) - 1)) < 0.07
     assert np.max(np.abs(_ratios(backward, found.backward) - 1)) < gradient
-    shares += [_inside(forward, found.forward), _inside(backward, found.backward)]
 
 
-@pytest.mark.parametrize("causal", [False, True], ids=["bidirectional", "causal"])
-@pytest.mark.parametrize("post", [False, True], ids=["pre-norm", "post-norm"])
-def test_transformers(causal, post, shares):
-    def ids():
-        return torch.randint(0, 500, (4, 32))
-
-    def make():
-        return Transformer(causal, post)
-
-    torch.manual_seed(0)
-    _, profile = predicted(make(), ids())
-    found = _known(profile, measured(make, ids, seeds=30))
+@pytest.mark.parametrize("name", [name for name in CASES if "norm" in name])
+def test_transformers(name):
+    profile, found = _case(name)
     stream = [f"h.{number}" for number in range(3)]
     places = [found.names.index(name) for name in stream]
     forward, backward = (_series(profile, stream, way) for way in ("forward", "backward"))
@@ -129,12 +139,13 @@ def test_transformers(causal, post, shares):
             assert estimate.value == pytest.approx(truth, rel=0.25), name
         elif name.endswith("weight") and name.startswith("h"):
             assert estimate.value == pytest.approx(truth, rel=0.1), name
-    everything = [_series(profile, found.names, way) for way in ("forward", "backward")]
-    shares += [_inside(everything[0], found.forward), _inside(everything[1], found.backward)]
 
 
-def test_calibration(shares):
-    """Last, since it is about all of the others."""
-    if not shares:
-        pytest.skip("no model was run before")
+def test_calibration():
+    """Of all models, whichever of them ran before in this process."""
+    shares = []
+    for name in CASES:
+        profile, found = _case(name)
+        for way, values in (("forward", found.forward), ("backward", found.backward)):
+            shares.append(_inside(_series(profile, found.names, way), values))
     assert np.mean(shares) >= INSIDE, shares
