@@ -62,9 +62,9 @@ class Normals:
         """Return the rows in a random order."""
         return self._random.permutation(self.rows)
 
-    def independent(self, shape: tuple[int, ...]) -> Array:
-        """Return numbers that know nothing of each other, in single precision."""
-        return self._random.standard_normal(shape, np.float32)  # type: ignore[return-value]
+    def independent(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return numbers that know nothing of each other."""
+        return self._random.standard_normal(shape, np.float32)
 
     def _net(self, columns: int) -> Array:
         points = qmc.Sobol(columns, scramble=True, rng=self._random).random(self.rows)

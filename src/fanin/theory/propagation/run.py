@@ -168,8 +168,8 @@ def _input(node: Node, law: InputLaw, context: Context, blocks: Mapping[int, tup
     places = Places(blocks.get(total, (total,)), context.points[node.name])
     examples = context.size(node.name, "batch")
     if law.tokens:
-        return Tokens(places, examples, -1.0 if law.repeats is None else law.repeats)
-    points, one = len(places), np.eye(len(places)) > 0
+        return Tokens(places, examples, law.repeats)
+    one = np.eye(len(places)) > 0
     q, level = law.second_moment, law.mean**2
     both = min(law.position, law.example)
     wanted = joined(
@@ -178,7 +178,6 @@ def _input(node: Node, law: InputLaw, context: Context, blocks: Mapping[int, tup
     )
     values = context.population(wanted) + law.mean
     width = context.size(node.name, "channel")
-    assert points
     return Signal(values, places, width, examples, STILL, Chain(values, STILL, _same), normal=True)
 
 

@@ -177,12 +177,12 @@ class Tokens:
     Args:
         places: Their positions.
         examples: Their examples.
-        repeats: Probability that two of them are the same, at different places.
+        repeats: Probability that two of them are the same, at different places; None for 1 / rows.
     """
 
     places: Places
     examples: int
-    repeats: float
+    repeats: float | None
 
 
 @dataclass(frozen=True)

@@ -50,3 +50,13 @@ def test_larger_predictions_have_larger_gradients():
     small, large = found
     assert small == pytest.approx(0.1 * (1 - 2 / 10 + 1.1 / 10), rel=0.02)
     assert large > 1.4 * small
+
+
+@pytest.mark.parametrize(("classes", "variance", "p"), [(64, 4, 0.1607), (64, 9, 0.3263), (1024, 9, 0.1349)])
+def test_predictions_that_few_classes_share(classes, variance, p):
+    """E[(p - y)^2] = (1 - 2 / C + P) / C, with P = E sum p^2 by a 15-digit quadrature."""
+    m = Maker()
+    x = m.input(1, N)
+    y = m.linear(x, classes, variance=variance / N)
+    found = predicted_back(run(m.graph(y), {}, loss="cross_entropy"), y)["q"]
+    assert found * classes - 1 + 2 / classes == pytest.approx(p, rel=5e-3)

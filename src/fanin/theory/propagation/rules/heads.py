@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.covariance import Covariance, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+
+Vectors = NDArray[np.floating[Any]]
+"""Drawn in single precision, for the sake of memory."""
 
 _NUMBERS = 1_500_000  # of logits in all, for the sake of memory
 _HEADS = 4, 256  # fewest and most
@@ -31,8 +35,8 @@ class Heads:
 
     queries: Places
     keys: Places
-    query: Array
-    key: Array
+    query: Vectors
+    key: Vectors
     weights: Array
 
     @classmethod
@@ -183,7 +187,7 @@ def _relative_variance(values: Array) -> float:
     return float(np.var(values)) / mean**2 if mean else 0.0
 
 
-def _at_points(found: Covariance, heads: int, features: int, context: Context) -> Array:
+def _at_points(found: Covariance, heads: int, features: int, context: Context) -> Vectors:
     """Return normal vectors at points, (heads, samples, points, features)."""
     points = found.shape[1]
     root = _root(found.reshape(SAMPLES * points, -1))
@@ -191,7 +195,7 @@ def _at_points(found: Covariance, heads: int, features: int, context: Context) -
     return drawn.reshape(heads, SAMPLES, points, features)
 
 
-def _everywhere(found: Covariance, places: Places, heads: int, features: int, context: Context) -> Array:
+def _everywhere(found: Covariance, places: Places, heads: int, features: int, context: Context) -> Vectors:
     """Return normal vectors at all positions, (heads, samples, positions, features)."""
     common, own = _parts(found, places)
     owner = np.repeat(np.arange(len(places.sizes)), places.sizes)

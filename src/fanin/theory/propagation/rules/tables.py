@@ -35,7 +35,7 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
     if not isinstance(ids, Tokens):
         return Result(Unknown(f"{node.name}: it looks up what are no tokens"))
     rows = table.shape[0]
-    repeats = ids.repeats if ids.repeats >= 0 else 1 / rows
+    repeats = 1 / rows if ids.repeats is None else ids.repeats
     places = Places(ids.places.sizes, context.points[node.name])
     points = len(places)
     equal = joined(np.where(np.eye(points) > 0, 1.0, repeats), np.full((points, points), repeats))
