@@ -78,3 +78,17 @@ def test_pool_of_one_position():
     y = m.pool(x, "max", (1, 1))
     found = run(m.graph(y), {})
     assert found.values[y].q == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("window", "mean", "second"), [(2, 1.0293753730, 1.5513288954), (3, 1.4850131622, 2.5626174183)]
+)
+def test_the_largest_of_independent_normal_numbers(window, mean, second):
+    """By a 15-digit quadrature."""
+    m = Maker()
+    x = m.input(2, 64, 4 * window, 4 * window)
+    y = m.pool(x, "max", window=(window, window), stride=window)
+    z = m.convolution(y, 8, (1, 1))
+    found = run(m.graph(z), {x: InputLaw()}).values[y]
+    assert found.mean == pytest.approx(mean, rel=5e-3)
+    assert found.q == pytest.approx(second, rel=5e-3)
