@@ -53,12 +53,15 @@ class Cotangent:
         drift: Logarithms of what slopes change in imagined networks, whose signals are larger or smaller,
             (IMAGINED,).
         doubt: As a signal's.
+        met: What a layer's E[dw^2] gains, relatively, by how far its inputs at two places overlap by chance
+            and the gradient with them, over the variance of that.
     """
 
     parts: tuple[Part, ...]
     chance: Array = field(default_factory=lambda: STILL)
     drift: Array = field(default_factory=lambda: STILL[0])
     doubt: float = 0.0
+    met: float = 0.0
 
     @classmethod
     def normal(
@@ -97,7 +100,8 @@ class Cotangent:
         share = mine / total if total else 0.5
         chance = share * self.chance + (1 - share) * other.chance
         drift = share * self.drift + (1 - share) * other.drift
-        return Cotangent(_joined((*self.parts, *other.parts)), chance, drift)
+        met = share * self.met + (1 - share) * other.met
+        return Cotangent(_joined((*self.parts, *other.parts)), chance, drift, met=met)
 
     def settled(self) -> Cotangent:
         """Return the same gradient in as few parts as possible, when nothing more is added to it."""

@@ -17,6 +17,7 @@ from fanin.theory.propagation.doubts import doubt_back, doubt_of
 from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.folding import folded
 from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.overlaps import overlap_of
 from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
 from fanin.theory.propagation.rules.attention import attention
@@ -131,7 +132,9 @@ def run(
 
 
 def _doubted(value: Value, node: Node, inputs: list[Value]) -> Value:
-    return replace(value, doubt=doubt_of(node, inputs)) if isinstance(value, Signal) else value
+    if not isinstance(value, Signal):
+        return value
+    return replace(value, doubt=doubt_of(node, inputs), overlap=overlap_of(node, inputs, value))
 
 
 def forward(node: Node, inputs: list[Value], context: Context) -> Result:

@@ -59,6 +59,7 @@ class Signal:
         profile: Relative second moment along the channels, where it is not the same, (rows,).
         terms: Weights of each channel that made it.
         doubt: Relative variance of the second moment that rules that approximate bring about.
+        overlap: Relative variance of products at two places that what came before brings about.
         exact: Whether a norm has just made the second moment what it is, so that chance has no part in it.
     """
 
@@ -72,6 +73,7 @@ class Signal:
     profile: Array | None = None
     terms: float = math.inf
     doubt: float = 0.0
+    overlap: float = 0.0
     exact: bool = False
 
     @cached_property

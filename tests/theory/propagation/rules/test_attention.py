@@ -53,7 +53,7 @@ def test_layers(options):
     _close(predicted_back(found, heads), truth.backward[heads], moments, 0.02)
     _close(predicted_back(found, value), truth.backward[value], moments, 0.03)
     for name in (query, key):
-        _close(predicted_back(found, name), truth.backward[name], ("q",), 0.15)
+        _close(predicted_back(found, name), truth.backward[name], ("q",), 0.05)
     _close(predicted_back(found, x), truth.backward[x], ("q",), 0.05)
 
 

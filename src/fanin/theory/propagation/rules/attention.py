@@ -14,6 +14,8 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fanin.graph.signal import Node
@@ -79,6 +81,9 @@ def _attended(
         seen = context.seen_back(cotangent, y)
         seen = seen + _by_heads(heads.spread_of_keys(outer), node, query, context)
         back = [cotangent.through(each, seen) for each in _gradients(node, operands, heads, outer, context)]
+        back[1] = replace(
+            back[1], met=_met(node, operands, heads, outer, back[1].covariance(key.places), context)
+        )
         return [*back, *[None] * (len(node.inputs) - 3)]
 
     return Result(y, pullback)
@@ -93,15 +98,48 @@ def _gradients(
     products = heads.query_products * outer
     of_keys = np.sum([heads.of_keys(each, products) for each in logits], axis=0)
     scale = node["scale"] ** 2
-    shared = max(node.get("heads", 1) / max(node.get("key_heads") or node.get("heads", 1), 1), 1.0)
-    # Positions that overlap by chance add to products of keys and values alike, for each pair of keys.
-    focus = heads.focus()
-    met = 1 + (1 - focus) / (focus * max(key.width, value.width))
+    shared = _shared(node)
+    met = key.overlap * _features(node, context, 2) * np.mean(_varied(key, value, heads), axis=0)
     return (
-        alike(scale * met * outer * heads.of_queries(logits), query.places),
+        alike(scale * outer * (heads.of_queries(logits) + met), query.places),
         alike(scale * shared * of_keys, key.places),
         alike(shared * heads.of_keys(heads.weights, outer), key.places),
     )
+
+
+def _met(
+    node: Node,
+    operands: tuple[Signal, Signal, Signal],
+    heads: Heads,
+    outer: Covariance,
+    of_keys: Covariance,
+    context: Context,
+) -> float:
+    """Return how gradients of keys at two positions go with what keys are made of there.
+
+    Both overlap by chance: dl_ij and dl_ij' as the values do, and those as the inputs. With products of
+    inputs of relative variance t, that adds to the sum of E[g_k g_k'] E[k k']
+
+        scale^2 t sum_ii' E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
+    """
+    query, key, value = operands
+    products = np.mean(heads.query_products * _varied(key, value, heads), axis=0) * outer
+    extra = node["scale"] ** 2 * _shared(node) * _features(node, context, 2)
+    extra *= context.total(products, query.places, query.examples)
+    base = context.total(of_keys * key.covariance, key.places, key.examples)
+    return extra / base if base > 0 else 0.0
+
+
+def _varied(key: Signal, value: Signal, heads: Heads) -> Array:
+    """Return s_i s_i' of values and of keys, (heads, samples, points, samples, points)."""
+    of_values, of_keys = heads.varied(value.covariance), heads.varied(key.covariance)
+    return of_values[..., None, None] * of_keys[:, None, None]
+
+
+def _shared(node: Node) -> float:
+    """Return how many heads of queries there are for one of keys."""
+    heads = node.get("heads", 1)
+    return max(heads / max(node.get("key_heads") or heads, 1), 1.0)
 
 
 def _by_heads(relative: float, node: Node, query: Signal, context: Context) -> Array:

@@ -94,11 +94,20 @@ class Heads:
 
     def spread(self, values: Covariance) -> float:
         """Return the relative variance of E[y^2] from head to head."""
+        return _relative_variance(self._outputs_of_each(values) @ self.queries.share)
+
+    def varied(self, values: Covariance) -> Array:
+        """Return E of sum_j A_ij v_j^2 - (sum_j A_ij v_j)^2, of each head, (heads, samples, points)."""
+        common, own = _parts(values, self.keys)
+        level = np.diag(split(common)[0]) + own[0]
+        return self._blocks(self.weights) @ level - self._outputs_of_each(values)
+
+    def _outputs_of_each(self, values: Covariance) -> Array:
+        """Return E[y^2] of each head, (heads, samples, points)."""
         common, own = _parts(values, self.keys)
         sums = self._blocks(self.weights)
         each = np.einsum("hsib,bc,hsic->hsi", sums, split(common)[0], sums, optimize=True)
-        each = each + self.weights**2 @ own[0][self._owner]
-        return _relative_variance(each @ self.queries.share)
+        return each + self.weights**2 @ own[0][self._owner]
 
     def centred(self, values: Covariance, features: int, context: Context) -> list[Array]:
         """Return A_ij (v_j - sum_k A_ik v_k) for some features of drawn values.

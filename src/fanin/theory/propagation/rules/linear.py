@@ -18,6 +18,7 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
+from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.outputs import Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
@@ -48,6 +49,7 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
         of_kernel = context.total(_at(outer, places, at) * inner, at, x.examples) * sums.shared
+        of_kernel *= 1 + cotangent.met * overlap(x)
         outputs.take_down(of_kernel, found, y, seen)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)

@@ -15,6 +15,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.functions import Function, function
+from fanin.theory.propagation.overlaps import mixed
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.signal import (
     STILL,
@@ -90,6 +91,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         chain=chain,
         normal=_stays_normal(node, operands),
         terms=min(signal.terms for signal in signals),
+        overlap=_overlap(node, operands, slopes, values),
     )
 
     def pullback(cotangent: Cotangent) -> Contributions:
@@ -181,6 +183,17 @@ def _chance(
         if isinstance(operand, Signal) and np.any(operand.chance):
             found = found + float(np.mean(values * slope * array) / total) * operand.chance
     return found
+
+
+def _overlap(
+    node: Node, operands: list[Value | float], slopes: Sequence[Array | float], values: Array
+) -> float:
+    """Return how much chance is in products at two places; what a constant multiplies has as much."""
+    signals = [operand for operand in operands if isinstance(operand, Signal)]
+    if len(signals) == 1 and node["function"] in ("multiply", "divide") and len(operands) > 1:
+        return signals[0].overlap
+    pairs = zip(operands, slopes, strict=True)
+    return mixed(signals, [slope for operand, slope in pairs if isinstance(operand, Signal)], values)
 
 
 def _chain(operands: list[Value | float], arrays: list[Array], applied: Function) -> Chain | None:

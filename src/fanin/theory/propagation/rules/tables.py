@@ -42,7 +42,9 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
     values = context.population(table.law.variance * equal) + table.law.mean
     chain = Chain(values, STILL, lambda z: z)
     width = context.size(node.name, "channel")
-    y = Signal(values, places, width, ids.examples, STILL, chain=chain, normal=True)
+    # Tokens that are the same have everything in common.
+    overlap = repeats / (1 - repeats) if repeats < 1 else 0.0
+    y = Signal(values, places, width, ids.examples, STILL, chain=chain, normal=True, overlap=overlap)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)

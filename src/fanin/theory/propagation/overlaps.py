@@ -1,0 +1,78 @@
+r"""How much chance is in what two places have in common.
+
+With n channels the products x . x' / n of values at two places are not their limit. What the places do not
+have in common, (1 - c) q, overlaps by chance: with variance 1 / n relative to its square where the channels
+are independent sums. Later layers see the same chance again and add their own: of what a function has in
+common, E[f' f'] (1 - c) q / (1 - c_f) q_f goes with it, of a sum its share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from fanin.graph.signal import Node
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.signal import Signal, Value
+
+
+def overlap(signal: Signal) -> float:
+    """Return the variance of products of a signal's values at two places, relative to what they differ by."""
+    return signal.overlap + _excess(signal.values) / max(signal.width, 1)
+
+
+def _excess(values: Array) -> float:
+    """Return E[(a - b)^2 (c - d)^2] of four places over what it is for normal values."""
+    if values.shape[1] == 1 or values.shape[2] == 1:
+        return 1.0
+    one, other = (values[:, first, 0] - values[:, 1 - first, -1] for first in (0, 1))
+    wanted = float(np.mean(one**2) * np.mean(other**2) + 2 * np.mean(one * other) ** 2)
+    return float(np.mean(one**2 * other**2)) / wanted if wanted else 1.0
+
+
+def overlap_of(node: Node, inputs: Iterable[Value], value: Signal) -> float:
+    """Return the variance of products at two places that what came before a node brings about.
+
+    Example:
+        >>> from fanin.theory.propagation.places import Places
+        >>> x = Signal(np.ones((1, 2, 1)), Places(), width=64, examples=8, overlap=0.1)
+        >>> y = Signal(x.values, x.places, width=64, examples=8)
+        >>> overlap_of(Node("y", "norm"), [x], y), round(overlap_of(Node("y", "linear"), [x], y), 4)
+        (0.1, 0.1156)
+    """
+    if value.overlap:  # its rule knows
+        return value.overlap
+    signals = [each for each in inputs if isinstance(each, Signal)]
+    if node.op in ("linear", "convolution"):
+        return sum((overlap(signal) for signal in signals[:1]), 0.0)
+    return max((signal.overlap for signal in signals), default=0.0)
+
+
+def mixed(signals: Sequence[Signal], slopes: Sequence[Array | float], values: Array) -> float:
+    """Return how much a function keeps of the chance in its inputs, which all goes back to the same.
+
+    Args:
+        signals: Its inputs.
+        slopes: Its derivatives with respect to each.
+        values: What it makes of them.
+    """
+    chance = np.array([signal.overlap for signal in signals])
+    if not np.any(chance):
+        return 0.0
+    size = _apart(values)
+    if not size:
+        return float(np.max(chance))
+    shares = np.array([_common(slope) * _apart(x.values) for x, slope in zip(signals, slopes, strict=True)])
+    return float(shares @ np.maximum.outer(chance, chance) @ shares) / size**2
+
+
+def _apart(values: Array) -> float:
+    """Return (1 - c) q of the two places that are the farthest apart."""
+    return float(np.mean((values[:, 0, 0] - values[:, -1, -1]) ** 2)) / 2
+
+
+def _common(slope: Array | float) -> float:
+    """Return E[f' f'] of these places."""
+    slope = np.asarray(slope, float)
+    return float(slope) ** 2 if slope.ndim == 0 else float(np.mean(slope[:, 0, 0] * slope[:, -1, -1]))
