@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fanin.graph.axes import Atom, AtomRole, Axes
 from fanin.graph.signal import Node, SignalGraph
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance, mean_place, normal
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
-from fanin.theory.propagation.signal import IMAGINED, Fixed, Kernel, Result, Signal, Value
+from fanin.theory.propagation.signal import IMAGINED, STILL, Fixed, Kernel, Result, Signal, Value
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Context:
     points: Mapping[str, int]
     forward: Callable[[Node, list[Value], Context], Result]
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
-    _seen: dict[int, tuple[Signal, Array]] = field(default_factory=dict)
+    _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 
     def size(self, name: str, role: AtomRole) -> int:
         """Return how many channels, positions or examples a node's value has."""
@@ -59,15 +59,49 @@ class Context:
 
         They are the same for all that read it.
         """
-        if id(signal) not in self._seen:
-            own = np.sqrt(signal.own_chance)[:, None] * self.normals.independent((2, IMAGINED))
-            self._seen[id(signal)] = signal, signal.chance + own
-        return self._seen[id(signal)][1]
+        if signal.noise is not None:
+            return signal.chance + signal.noise
+        if id(signal) not in self._noisy:
+            self._noisy[id(signal)] = signal, self.noisy(signal)
+        return self.seen(self._noisy[id(signal)][1])
+
+    def noisy(self, signal: Signal, inherited: Array = STILL) -> Signal:
+        """Return a signal with the chance of its own channels.
+
+        Args:
+            signal: Without.
+            inherited: What of it is the same as in what it is made of.
+        """
+        more = np.maximum(signal.own_chance - np.var(inherited, axis=1), 0.0)
+        return replace(signal, noise=inherited + self._more(more[:, None]))
 
     def seen_back(self, cotangent: Cotangent, signal: Signal) -> Array:
         """Return the same of a gradient with respect to a signal."""
         own = cotangent.spread(signal.places, signal.examples) / max(signal.width, 1)
-        return cotangent.chance + math.sqrt(own) * self.normals.independent((2, IMAGINED))
+        noise = cotangent.noise
+        return cotangent.chance + noise + self._more(own - np.var(noise, axis=1, keepdims=True))
+
+    def settled(self, cotangent: Cotangent, signal: Signal) -> Cotangent:
+        """Return a gradient with respect to a signal that nothing is added to any more.
+
+        What few channels make of it is the same on all ways that it goes.
+        """
+        parts = cotangent.settled().parts
+        return replace(cotangent, parts=tuple(self._with_noise(part, signal) for part in parts))
+
+    def _with_noise(self, part: Part, signal: Signal) -> Part:
+        if part.known:
+            return part
+        plain = Cotangent((replace(part, slope=np.ones((1, 1, 1))),))
+        own = plain.spread(signal.places, signal.examples) / max(signal.width, 1)
+        noise = part.noise
+        return replace(part, noise=noise + self._more(own - np.var(noise, axis=1, keepdims=True)))
+
+    def _more(self, variance: Array) -> Array:
+        """Return relative changes of a variance, as many as networks are imagined, (2, IMAGINED)."""
+        drawn = self.normals.independent((2, IMAGINED))
+        drawn = (drawn - np.mean(drawn, axis=1, keepdims=True)) / np.std(drawn, axis=1, keepdims=True)
+        return np.sqrt(np.maximum(variance, 0.0)) * drawn
 
     def population(self, wanted: Covariance) -> Array:
         """Return a new normal population."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,12 +25,20 @@ class Part:
         inner: The population's second moments between places.
         population: Equal for parts of the same population, whose factors add up row by row.
         known: Whether the population is 1 everywhere: the factor is the gradient.
+        noise: Relative changes of the population's second moment in imagined networks, by the chance of so
+            few channels, (2, IMAGINED).
     """
 
     slope: Array
     inner: Covariance
     population: object = field(default_factory=object)
     known: bool = False
+    noise: Array = field(default_factory=lambda: STILL)
+
+    @property
+    def size(self) -> float:
+        """E[g^2]."""
+        return float(np.mean(self.slope**2)) * _level(self.inner)
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] = E[slope slope'] inner."""
@@ -108,8 +117,13 @@ class Cotangent:
         return replace(self, parts=_merged(self.parts))
 
     @property
+    def noise(self) -> Array:
+        """What the noise of its populations changes its second moment by, relatively."""
+        return _noise(self.parts)
+
+    @property
     def _size(self) -> float:
-        return sum(float(np.mean(part.slope**2)) * _level(part.inner) for part in self.parts)
+        return sum(part.size for part in self.parts)
 
     def spread(self, places: Places, examples: int) -> float:
         """Return the relative variance, from channel to channel, of the mean of g^2 over all places.
@@ -150,7 +164,8 @@ def _folded(part: Part) -> Part:
     if len(part.slope) > 1 or part.slope.size == 1 == part.slope.flat[0]:
         return part
     level = np.broadcast_to(part.slope[0], part.inner.shape[:2])
-    return Part(np.ones((1, 1, 1)), part.inner * level[:, :, None, None] * level)
+    inner = part.inner * level[:, :, None, None] * level
+    return Part(np.ones((1, 1, 1)), inner, noise=part.noise)
 
 
 def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -160,7 +175,14 @@ def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
         return parts
     others = tuple(part for part in parts if len(part.slope) > 1)
     # A population of its own: the sum is another one than each of them.
-    return (Part(np.ones((1, 1, 1)), np.sum([part.inner for part in plain], axis=0)), *others)
+    inner = np.sum([part.inner for part in plain], axis=0)
+    return (Part(np.ones((1, 1, 1)), inner, noise=_noise(plain)), *others)
+
+
+def _noise(parts: Sequence[Part]) -> Array:
+    """Return the noise of a sum of parts, of which each has its share."""
+    total = sum(part.size for part in parts)
+    return sum((part.size / total * part.noise for part in parts), STILL) if total else STILL
 
 
 def _level(inner: Covariance) -> float:

@@ -18,6 +18,7 @@ from fanin.theory.propagation.run import Run, run
 from fanin.theory.propagation.signal import Kernel, Signal, Unknown, Value
 
 _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
+_NUMERICAL_BACK = 0.01  # of gradients, from one seed of the populations to the next
 _CORRELATION = 0.015  # error of correlations, seen against networks
 _STEP = 1e-4
 
@@ -100,7 +101,7 @@ def _layer(name: str, node: Node, found: Run) -> LayerSignal:
         name=name,
         type=node.source.type or node.op,
         shape=node.shape,
-        forward=_of_weights(value) if signal is None else _forward(signal),
+        forward=_of_weights(value) if signal is None else _forward(signal, found),
         backward=None if signal is None or cotangent is None else _backward(signal, cotangent, found),
         chi_1=_chi_1(node, found),
         unknown=unknown or (f"gradient: {lost}" if lost else ""),
@@ -121,9 +122,9 @@ def _of_weights(value: Value) -> Forward | None:
     )
 
 
-def _forward(signal: Signal) -> Forward:
+def _forward(signal: Signal, found: Run) -> Forward:
     q = signal.q
-    chance = math.sqrt(float(np.var(signal.chance[0]) + signal.own_chance[0]))
+    chance = float(np.std(found.context.seen(signal)[0]))
     # Where finite width moves the mean, half of that is in doubt.
     error = math.sqrt(_NUMERICAL**2 + signal.doubt + (float(np.var(signal.chance[1])) / 4) ** 2)
     # The mean of n values of second moment q over all channels.
@@ -137,7 +138,7 @@ def _backward(signal: Signal, cotangent: Cotangent, found: Run) -> Backward:
     q = second_moment(inner, signal.places)
     chance = float(np.std(found.context.seen_back(cotangent, signal)[0]))
     grown = float(np.var(cotangent.drift))
-    error = math.sqrt(_NUMERICAL**2 + cotangent.doubt + grown**2)
+    error = math.sqrt(_NUMERICAL_BACK**2 + cotangent.doubt + grown**2)
     return Backward(Estimate(q, error * q, chance * q), _apart(inner, signal, cotangent.doubt))
 
 

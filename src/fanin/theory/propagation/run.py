@@ -126,15 +126,17 @@ def run(
     for node in graph:
         inputs = [values[name] for name in node.inputs]
         found = _given(node, laws, context, blocks) or forward(node, inputs, context)
-        values[node.name], pullbacks[node.name] = _doubted(found.value, node, inputs), found.pullback
+        values[node.name], pullbacks[node.name] = _finished(found.value, node, inputs, context), found.pullback
     cotangents, lost = _backward(graph, values, pullbacks, context, loss)
     return Run(values, cotangents, lost, context)
 
 
-def _doubted(value: Value, node: Node, inputs: list[Value]) -> Value:
+def _finished(value: Value, node: Node, inputs: list[Value], context: Context) -> Value:
+    """Return a value with what is alike for all rules: how far it is in doubt, and how much chance it has."""
     if not isinstance(value, Signal):
         return value
-    return replace(value, doubt=doubt_of(node, inputs), overlap=overlap_of(node, inputs, value))
+    value = replace(value, doubt=doubt_of(node, inputs), overlap=overlap_of(node, inputs, value))
+    return context.noisy(value) if value.noise is None else value
 
 
 def forward(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -273,7 +275,10 @@ def _backward(
         pullback = pullbacks.pop(node.name)
         if node.name in lost or cotangent is None or pullback is None:
             continue
-        for place, (name, given) in enumerate(zip(node.inputs, pullback(cotangent.settled()), strict=False)):
+        value = values[node.name]
+        assert isinstance(value, Signal)
+        back = pullback(context.settled(cotangent, value))
+        for place, (name, given) in enumerate(zip(node.inputs, back, strict=False)):
             if given is not None:
                 given = replace(given, doubt=given.doubt + doubt_back(node, place))
                 found[name] = found[name] + given if name in found else given

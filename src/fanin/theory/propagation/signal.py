@@ -54,6 +54,8 @@ class Signal:
         examples: Examples that the samples stand for; 1 where all are the same.
         chance: Relative changes of the second moment in imagined networks that what came before brings
             about: over all places, and at one place, (2, IMAGINED).
+        noise: What the chance of its own channels adds to those, part of which is that of what it is made
+            of element by element; None where it is not drawn yet.
         chain: How it comes from one normal population, if it does.
         normal: Whether rows are independent draws of a normal distribution.
         profile: Relative second moment along the channels, where it is not the same, (rows,).
@@ -75,6 +77,7 @@ class Signal:
     doubt: float = 0.0
     overlap: float = 0.0
     exact: bool = False
+    noise: Array | None = None
 
     @cached_property
     def covariance(self) -> Covariance:

@@ -72,6 +72,7 @@ def _attended(
     values = context.population(alike(wanted, places))
     # Few heads, each of one way to weigh, differ by chance.
     chance = context.seen(value) + _by_heads(heads.spread(value.covariance), node, query, context)
+    chance = chance + _of_sums(wanted, query, value.overlap, context)
     width = context.size(node.name, "channel")
     chain = Chain(values, chance, lambda z: z)
     y = Signal(values, places, width, query.examples, chance, chain=chain, normal=True)
@@ -140,6 +141,12 @@ def _shared(node: Node) -> float:
     """Return how many heads of queries there are for one of keys."""
     heads = node.get("heads", 1)
     return max(heads / max(node.get("key_heads") or heads, 1), 1.0)
+
+
+def _of_sums(wanted: Covariance, like: Signal, overlap: float, context: Context) -> Array:
+    """Return the chance of what positions have in common, which is what sums of many of them are."""
+    spread = Cotangent.normal(wanted).spread(like.places, like.examples)
+    return np.sqrt(spread * overlap) * context.normals.independent((2, IMAGINED))
 
 
 def _by_heads(relative: float, node: Node, query: Signal, context: Context) -> Array:

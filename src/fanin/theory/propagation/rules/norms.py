@@ -97,7 +97,7 @@ def _with_running(node: Node, x: Signal, slots: dict[str, Value]) -> tuple[Signa
     if x.chain is not None:
         inner = x.chain.function
         chain = Chain(x.chain.root, x.chain.chance, lambda z: (inner(z) - mean.mean) * scale)
-    y = Signal(values, x.places, x.width, x.examples, x.chance, chain=chain, normal=x.normal)
+    y = replace(x, values=values, chain=chain, profile=None, terms=math.inf)
     return y, lambda cotangent: [cotangent.times(scale)]
 
 

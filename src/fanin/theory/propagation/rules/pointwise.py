@@ -80,7 +80,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
     if not np.all(np.isfinite(values)):
         return Result(Unknown(f"{node.name}: {node['function']} of normal values is not finite"))
     width = context.size(node.name, "channel")
-    chance = _chance(operands, arrays, slopes, values)
+    chance, noise = _chances(operands, arrays, slopes, values)
     chain = _chain(operands, arrays, applied)
     y = Signal(
         values,
@@ -93,6 +93,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         terms=min(signal.terms for signal in signals),
         overlap=_overlap(node, operands, slopes, values),
     )
+    y = context.noisy(y, noise)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found: Contributions = []
@@ -171,18 +172,24 @@ def _summed(back: Cotangent, array: Array, operand: Value | float, y: Signal) ->
     return back
 
 
-def _chance(
+def _chances(
     operands: list[Value | float], arrays: list[Array], slopes: Sequence[Array | float], values: Array
-) -> Array:
-    """Return relative changes of the second moment: E[v dv] / E[v^2] for operands that change by a factor."""
+) -> tuple[Array, Array]:
+    """Return relative changes of the second moment by chance that operands bring, and by that of their own.
+
+    E[v dv] / E[v^2] for operands that change by a factor, which for normal ones is what the chance of their
+    channels does too.
+    """
     total = np.mean(values**2)
-    found = STILL
+    chance, noise = STILL, STILL
     if not total:
-        return found
+        return chance, noise
     for operand, array, slope in zip(operands, arrays, slopes, strict=True):
-        if isinstance(operand, Signal) and np.any(operand.chance):
-            found = found + float(np.mean(values * slope * array) / total) * operand.chance
-    return found
+        if isinstance(operand, Signal):
+            share = float(np.mean(values * slope * array) / total)
+            chance = chance + share * operand.chance
+            noise = noise + share * (STILL if operand.noise is None else operand.noise)
+    return chance, noise
 
 
 def _overlap(
