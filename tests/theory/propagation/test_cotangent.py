@@ -107,3 +107,19 @@ def test_chance_is_weighed_by_size():
     small = Cotangent.normal(_inner(1.0), np.full((2, 64), 1.0))
     large = Cotangent.normal(_inner(3.0), np.full((2, 64), 2.0))
     assert np.allclose((small + large).chance, 1.75)
+
+
+@pytest.mark.parametrize("kind", ["plain", "normal", "mask"])
+def test_spread_of_sums(kind):
+    """Against populations: the relative variance over channels of (sum_j s_j g_j)^2 over all places."""
+    places, examples, random = Places((3,), 3), 2, np.random.default_rng(0)
+    eye = np.eye(3)
+    inner = joined(np.where(eye > 0, 1.0, 0.5), np.full((3, 3), 0.4))
+    drawn = random.normal(size=(1 << 18, 2, 3))
+    slopes = {"plain": np.ones((1, 1, 1)), "normal": drawn, "mask": (drawn > 0).astype(float)}[kind]
+    found = Cotangent((Part(slopes, inner),)).spread_of_sums(places, examples)
+    root = np.linalg.cholesky(np.block([[inner[0, :, 0], inner[0, :, 1]], [inner[1, :, 0], inner[1, :, 1]]]))
+    g = (random.normal(size=(1 << 18, 6)) @ root.T).reshape(-1, 2, 3)
+    sums = np.sum(slopes * g, axis=(1, 2)) ** 2
+    truth = np.var(sums) / np.mean(sums) ** 2
+    assert found == pytest.approx(truth, rel=0.05)

@@ -73,13 +73,13 @@ class Context:
             inherited: What of it is the same as in what it is made of.
         """
         more = np.maximum(signal.own_chance - np.var(inherited, axis=1), 0.0)
-        return replace(signal, noise=inherited + self._more(more[:, None]))
+        return replace(signal, noise=inherited + self.more(more[:, None]))
 
     def seen_back(self, cotangent: Cotangent, signal: Signal) -> Array:
         """Return the same of a gradient with respect to a signal."""
         own = cotangent.spread(signal.places, signal.examples) / max(signal.width, 1)
         noise = cotangent.noise
-        return cotangent.chance + noise + self._more(own - np.var(noise, axis=1, keepdims=True))
+        return cotangent.chance + noise + self.more(own - np.var(noise, axis=1, keepdims=True))
 
     def settled(self, cotangent: Cotangent, signal: Signal) -> Cotangent:
         """Return a gradient with respect to a signal that nothing is added to any more.
@@ -95,10 +95,10 @@ class Context:
         plain = Cotangent((replace(part, slope=np.ones((1, 1, 1))),))
         own = plain.spread(signal.places, signal.examples) / max(signal.width, 1)
         noise = part.noise
-        return replace(part, noise=noise + self._more(own - np.var(noise, axis=1, keepdims=True)))
+        return replace(part, noise=noise + self.more(own - np.var(noise, axis=1, keepdims=True)))
 
-    def _more(self, variance: Array) -> Array:
-        """Return relative changes of a variance, as many as networks are imagined, (2, IMAGINED)."""
+    def more(self, variance: Array | float) -> Array:
+        """Return independent relative changes of a variance, (2, IMAGINED)."""
         drawn = self.normals.independent((2, IMAGINED))
         drawn = (drawn - np.mean(drawn, axis=1, keepdims=True)) / np.std(drawn, axis=1, keepdims=True)
         return np.sqrt(np.maximum(variance, 0.0)) * drawn
@@ -112,22 +112,38 @@ class Context:
         if weight:
             self.gradients.setdefault(weight, []).append(Gradient(second_moment, chance))
 
-    def of_elements(self, kernel: Kernel, node: Node, found: Covariance, like: Signal, chance: Array) -> None:
+    def of_elements(self, kernel: Kernel, node: Node, cotangent: Cotangent, like: Signal) -> None:
         """Take down the gradient of a weight that is used element by element: a sum over all of its uses.
 
         Args:
             kernel: The weight, of the shape of a node's last axes.
             node: Which uses it.
-            found: Second moments of the gradients with respect to the uses.
+            cotangent: The gradients with respect to the uses.
             like: The node's value.
-            chance: Relative changes of those.
         """
-        spanned, places = self.spanned(kernel.shape, node), like.places
+        spanned, places, found = (
+            self.spanned(kernel.shape, node),
+            like.places,
+            cotangent.covariance(like.places),
+        )
+        spread = cotangent.spread_of_sums(places, like.examples)
         if "position" in spanned:
-            found, places = mean_place(found, places), Places()
+            found, places, spread = mean_place(found, places), Places(), 2.0
         channels = 1 if "channel" in spanned else like.width
         total = self.total(found, places, like.examples) * channels
-        self.gradient(kernel.weight, total * kernel.factor**2, chance)
+        self.of_values(kernel, total, cotangent.chance, spread)
+
+    def of_values(self, kernel: Kernel, second_moment: float, chance: Array, spread: float) -> None:
+        """Take down the gradient of a weight whose values have independent ones.
+
+        Args:
+            kernel: The weight.
+            second_moment: E[g^2].
+            chance: Relative changes of that.
+            spread: Relative variance of g^2 from value to value.
+        """
+        own = self.more(spread / max(math.prod(kernel.shape), 1))
+        self.gradient(kernel.weight, second_moment * kernel.factor**2, chance + own)
 
     def total(self, products: Covariance, places: Places, examples: int) -> float:
         """Return the sum of products over all pairs of (example, position)."""

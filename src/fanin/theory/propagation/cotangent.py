@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fanin.theory.propagation.covariance import Covariance, alike
+from fanin.theory.propagation.covariance import Covariance, alike, covariance
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import STILL
+from fanin.theory.propagation.sums import traces
 
 _FEW = 64
 """Rows that are enough to tell how much chance there is."""
@@ -131,14 +132,8 @@ class Cotangent:
         Given the factors, g is normal with second moments C = sum slope slope' inner around what is known, a:
         E[g_i^2 g_j^2] = E[(a_i^2 + C_ii) (a_j^2 + C_jj) + 2 C_ij^2 + 4 a_i a_j C_ij].
         """
-        size = SAMPLES * len(places)
-        given, known = np.zeros((1, size, size)), np.zeros((1, size))
-        for part in self.parts:
-            whole = _whole(part.slope[:_FEW], places)
-            if part.known:
-                known = known + whole
-                continue
-            given = given + whole[:, :, None] * whole[:, None, :] * part.inner.reshape(size, size)
+        given, known = self._rows(places)
+        size = given.shape[1]
         counts = pair_counts(places, max(examples, 1)).reshape(size, size)
         counts = counts / np.sum(counts)
         own = np.diagonal(given, axis1=1, axis2=2) + known**2
@@ -148,6 +143,34 @@ class Cotangent:
         both = known[:, :, None] * known[:, None, :]
         products = np.mean(own[:, :, None] * own[:, None, :] + 2 * given**2 + 4 * both * given, axis=0)
         return max(float(np.sum(counts * products)) / float(mean) ** 2 - 1, 0.0)
+
+    def spread_of_sums(self, places: Places, examples: int) -> float:
+        """Return the relative variance, from channel to channel, of the square of the sum over all places.
+
+        Given the factors s, the sum is normal with variance v = sum_ij s_i s_j C_ij: the mean of its fourth
+        power is 3 E[v^2]; with normal factors Var(v) = 2 tr(S C S C), less what their means S have of it.
+        """
+        total, varies = 0.0, 0.0
+        for part in self.parts:
+            whole = np.broadcast_to(part.slope, (len(part.slope), SAMPLES, len(places)))
+            means = np.mean(whole, axis=0)
+            mean, squares = traces(covariance(whole, places), part.inner, places, examples)
+            _, of_means = traces(means[:, :, None, None] * means, part.inner, places, examples)
+            total += mean
+            varies += 0.0 if part.known else 2 * max(squares - of_means, 0.0)
+        return 2 + 3 * varies / total**2 if total else 0.0
+
+    def _rows(self, places: Places) -> tuple[Array, Array]:
+        """Return second moments between places given the factors, and what is known, for some channels."""
+        size = SAMPLES * len(places)
+        given, known = np.zeros((1, size, size)), np.zeros((1, size))
+        for part in self.parts:
+            whole = _whole(part.slope[:_FEW], places)
+            if part.known:
+                known = known + whole
+                continue
+            given = given + whole[:, :, None] * whole[:, None, :] * part.inner.reshape(size, size)
+        return given, known
 
 
 def _joined(parts: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from fanin.graph.signal import Node
 from fanin.theory.propagation.signal import Signal, Value
 
-WEIGHTS = 0.03
+WEIGHTS = 0.05
 """Of gradients of weights, which products of two signals add up to."""
 
 _FORWARD = {"convolution": 0.02, "pool": 0.02, "attention": 0.03, "recurrent": 0.02, "scan": 0.02}
 _BACKWARD = {"convolution": 0.02, "pool": 0.02, "attention": 0.03, "recurrent": 0.05, "scan": 0.05}
 _BATCH_NORM = 0.03  # backward: a channel's variance over few examples and positions
 _NORMAL = 0.005  # forward: its outputs are normal numbers only nearly
-_LOGITS = 0.10  # gradients of queries and keys
+_LOGITS = 0.07  # gradients of queries and keys
 
 
 def doubt_of(node: Node, inputs: Iterable[Value]) -> float:

@@ -126,7 +126,10 @@ def run(
     for node in graph:
         inputs = [values[name] for name in node.inputs]
         found = _given(node, laws, context, blocks) or forward(node, inputs, context)
-        values[node.name], pullbacks[node.name] = _finished(found.value, node, inputs, context), found.pullback
+        values[node.name], pullbacks[node.name] = (
+            _finished(found.value, node, inputs, context),
+            found.pullback,
+        )
     cotangents, lost = _backward(graph, values, pullbacks, context, loss)
     return Run(values, cotangents, lost, context)
 

@@ -172,14 +172,13 @@ def _overlap(
 ) -> Covariance:
     """Return what finite width adds: positions that overlap by chance are weighed alike, and add up.
 
-    The products x_j . x_j' / n of inputs at two positions have variance 1 / n. As much more as logits then
-    have in common, weights have, and by as much the values' sum is larger.
+    As much more as logits then have in common, weights have, and by as much the values' sum is larger.
     """
     query, key, value = operands
     share = key.places.share / key.places.total
     level = [float(np.diag(split(found)[0]) @ share) for found in (key.covariance, value.covariance)]
     size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * (1 - heads.focus())
-    return query.covariance * size / max(key.width, value.width)
+    return query.covariance * size * key.overlap
 
 
 def _features(node: Node, context: Context, operand: int) -> int:

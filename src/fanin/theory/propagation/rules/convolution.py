@@ -21,7 +21,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
-from fanin.theory.propagation.rules.outputs import Outputs, why_not
+from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 from fanin.theory.propagation.windows import Axis, fitted, gathered, one_block, over_blocks, returned, shares
 
@@ -43,8 +43,8 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
-        of_kernel = context.total(found * windows, places, x.examples) / len(reads)
-        outputs.take_down(of_kernel, found, y, seen)
+        of_kernel = OfKernel.over(found, windows, places, x.examples)
+        outputs.take_down(of_kernel.times(1 / len(reads)), cotangent, y)
         back = _over_windows(found, places, places, source, returned(reads, places, source))
         wanted = outs * law.second_moment * over_blocks(back, source, x.places)
         return [cotangent.through(wanted, seen), *[None] * (len(inputs) - 1)]

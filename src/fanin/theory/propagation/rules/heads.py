@@ -17,7 +17,7 @@ Vectors = NDArray[np.floating[Any]]
 """Drawn in single precision, for the sake of memory."""
 
 _NUMBERS = 1_500_000  # of logits in all, for the sake of memory
-_HEADS = 4, 256  # fewest and most
+_HEADS = 4, 1024  # fewest and most
 _FEATURES = 8  # of values that are drawn; all are alike
 
 

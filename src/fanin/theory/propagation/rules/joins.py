@@ -158,4 +158,4 @@ def _between(part: Part, start: int, stop: int) -> Part:
 def _take_down(value: Kernel, back: Cotangent, points: int, y: Signal, context: Context) -> None:
     places = Places((points,), points)
     found = mean_place(back.covariance(places), places)
-    context.gradient(value.weight, context.total(found, Places(), y.examples) * value.factor**2, back.chance)
+    context.of_values(value, context.total(found, Places(), y.examples), back.chance, 2.0)

@@ -20,7 +20,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
 from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places
-from fanin.theory.propagation.rules.outputs import Outputs, why_not
+from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 
 ONE = Places()
@@ -48,12 +48,11 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         seen = context.seen_back(cotangent, y)
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
-        of_kernel = context.total(_at(outer, places, at) * inner, at, x.examples) * sums.shared
-        of_kernel *= 1 + cotangent.met * overlap(x)
-        outputs.take_down(of_kernel, found, y, seen)
+        of_kernel = OfKernel.over(_at(outer, places, at), inner, at, x.examples)
+        outputs.take_down(of_kernel.times(sums.shared * (1 + cotangent.met * overlap(x))), cotangent, y)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
-        return [cotangent.through(back, seen), *[None] * (len(inputs) - 1)]
+        return [replace(cotangent.through(back, seen), met=cotangent.met), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 

@@ -22,6 +22,7 @@ from fanin.theory.propagation.covariance import (
     split,
 )
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import (
     STILL,
@@ -203,9 +204,11 @@ def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], 
         for slot, slope in (("scale", inner.values), ("offset", 1.0)):
             value = slots.get(slot)
             if isinstance(value, Kernel):
-                found = cotangent.times(slope).covariance(y.places)
-                total = context.total(found, y.places, y.examples) * value.factor**2
-                context.gradient(value.weight, total, cotangent.chance)
+                uses = cotangent.times(slope)
+                total = context.total(uses.covariance(y.places), y.places, y.examples)
+                total *= 1 + uses.met * overlap(inner) if slot == "scale" else 1
+                spread = uses.spread_of_sums(y.places, y.examples)
+                context.of_values(value, total, uses.chance, spread)
         return [*back(cotangent.times(factors)), *[None] * len(slots)]
 
     return Result(y, pullback)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined
 from fanin.theory.propagation.draws import Array
-from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.places import Places, pair_counts
 from fanin.theory.propagation.signal import Chain, Kernel, Signal, Unknown, Value
+from fanin.theory.propagation.sums import concentration
 
 
 def why_not(node: Node, x: Value, kernel: Value) -> str:
@@ -22,6 +25,28 @@ def why_not(node: Node, x: Value, kernel: Value) -> str:
     if isinstance(kernel, Kernel):
         return f"{node.name}: nobody knows what {kernel.weight or 'its kernel'} is distributed by"
     return f"{node.name}: it is no product of a signal and a weight"
+
+
+class OfKernel(NamedTuple):
+    """The gradient of a kernel.
+
+    Args:
+        second_moment: E[dw^2].
+        concentration: 1 over the number of independent places that it sums over.
+    """
+
+    second_moment: float
+    concentration: float
+
+    @classmethod
+    def over(cls, outer: Covariance, inner: Covariance, places: Places, examples: int) -> OfKernel:
+        """Return the sum over all pairs of places of E[g g'] E[x x']."""
+        total = float(np.sum(pair_counts(places, max(examples, 1)) * outer * inner))
+        return cls(total, concentration(outer, inner, places, examples))
+
+    def times(self, factor: float) -> OfKernel:
+        """Return it with so many times the second moment."""
+        return self._replace(second_moment=self.second_moment * factor)
 
 
 @dataclass(eq=False)
@@ -74,24 +99,25 @@ class Outputs:
             terms=max(self.fan_in, 1.0),
         )
 
-    def take_down(self, of_kernel: float, found: Covariance, y: Signal, seen: Array) -> None:
+    def take_down(self, of_kernel: OfKernel, cotangent: Cotangent, y: Signal) -> None:
         """Take down the gradients of the kernel and of the bias.
 
         Args:
-            of_kernel: E[dw^2] of the kernel.
-            found: Second moments of the gradient with respect to the outputs.
+            of_kernel: Of the kernel.
+            cotangent: With respect to the outputs.
             y: The outputs.
-            seen: Relative changes of them by chance.
         """
-        context, bias = self.context, self._bias
-        context.gradient(self.kernel.weight, of_kernel * self.kernel.factor**2, seen + self._seen)
+        context, kernel, bias = self.context, self.kernel, self._bias
+        own = 2 * of_kernel.concentration * (1 / max(y.width, 1) + 1 / max(self.x.width, 1))
+        chance = cotangent.chance + self.x.chance + context.more(own)
+        context.gradient(kernel.weight, of_kernel.second_moment * kernel.factor**2, chance)
         if bias is None:
             return
         if self.node.op == "linear":
-            context.of_elements(bias, self.node, found, y, seen)
+            context.of_elements(bias, self.node, cotangent, y)
         else:
-            total = context.total(found, y.places, y.examples)
-            context.gradient(bias.weight, total * bias.factor**2, seen)
+            total = context.total(cotangent.covariance(y.places), y.places, y.examples)
+            context.of_values(bias, total, cotangent.chance, cotangent.spread_of_sums(y.places, y.examples))
 
     def _of_bias(self, points: int) -> Covariance | float:
         """Return what the bias adds to second moments: to those of all places the same, if they share it."""

@@ -104,7 +104,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
             if isinstance(operand, Signal) and back is not None:
                 back = _drifted(back, operand, operands, arrays, applied)
             if isinstance(operand, Kernel) and back is not None:
-                context.of_elements(operand, node, back.covariance(y.places), y, back.chance)
+                context.of_elements(operand, node, back, y)
             is_signal = isinstance(operand, Signal) and back is not None
             found.append(_summed(back, array, operand, y) if is_signal and back is not None else None)
         return found

@@ -134,8 +134,7 @@ class Steps:
             context.gradient(kernel.weight, total * kernel.factor**2, self.chance[name])
             if name in self.added:
                 bias = self.added[name]
-                total = float(np.sum(counts * gradients)) * bias.factor**2
-                context.gradient(bias.weight, total, self.chance[name])
+                context.of_values(bias, float(np.sum(counts * gradients)), self.chance[name], 2.0)
 
 
 def _pairs(examples: int) -> Array:
