@@ -123,3 +123,8 @@ def test_spread_of_sums(kind):
     sums = np.sum(slopes * g, axis=(1, 2)) ** 2
     truth = np.var(sums) / np.mean(sums) ** 2
     assert found == pytest.approx(truth, rel=0.05)
+
+
+def test_spread_of_the_smallest_gradients():
+    small, plain = Cotangent.normal(_inner() * 1e-200), Cotangent.normal(_inner())
+    assert small.spread(PLACES, 2) == pytest.approx(plain.spread(PLACES, 2))

@@ -140,9 +140,10 @@ class Cotangent:
         mean = np.mean(own @ np.sum(counts, axis=1))
         if not mean:
             return 0.0
-        both = known[:, :, None] * known[:, None, :]
+        both = known[:, :, None] * known[:, None, :] / mean
+        own, given = own / mean, given / mean  # squares of the smallest ones would be 0
         products = np.mean(own[:, :, None] * own[:, None, :] + 2 * given**2 + 4 * both * given, axis=0)
-        return max(float(np.sum(counts * products)) / float(mean) ** 2 - 1, 0.0)
+        return max(float(np.sum(counts * products)) - 1, 0.0)
 
     def spread_of_sums(self, places: Places, examples: int) -> float:
         """Return the relative variance, from channel to channel, of the square of the sum over all places.

@@ -131,3 +131,15 @@ def test_buffers_stay_as_they_are():
     assert model.count.tolist() == [0, 0, 0]
     (constant,) = [node for node in graph if node.op == "constant"]
     assert constant["value"] == (5.0, 1.0, 1.0)
+
+
+def test_writes_at_places_that_are_computed():
+    class Counted(nn.Module):
+        def forward(self, x):
+            order = x[:, 0].argsort()
+            places = torch.zeros(4, dtype=torch.long)
+            places[order] = torch.arange(4)
+            return x[places]
+
+    graph = signal_graph(Counted(), (torch.zeros(4, 3),))
+    assert "aten.index_put" in [node.get("operator") for node in graph]

@@ -10,7 +10,7 @@ from torch import fx
 
 from fanin.frameworks.torch.graph.folding import folded, is_random
 from fanin.frameworks.torch.graph.ops.shapes import order_of
-from fanin.frameworks.torch.graph.values import Value, number_of
+from fanin.frameworks.torch.graph.values import Value, all_known, number_of, tensors_in
 
 if TYPE_CHECKING:
     from fanin.frameworks.torch.graph.walking import Walker
@@ -70,13 +70,10 @@ class Places:
             new = args[1] if len(args) > 1 else 0
             return self._filled(old, new)
         plain = name.removesuffix("_")
-        known = all(not isinstance(arg, Value) or arg.constant for arg in (*args, *kwargs.values()))
-        if known and not is_random(target):
+        if all_known(args, kwargs) and not is_random(target):
             assert old.tensor is not None
-            rest = [arg.tensor if isinstance(arg, Value) else arg for arg in args[1:]]
-            tensors = [old.tensor.clone(), *rest]
-            more = {key: arg.tensor if isinstance(arg, Value) else arg for key, arg in kwargs.items()}
-            result = folded(target, tensors, more)
+            rest, more = tensors_in(args[1:], kwargs)
+            result = folded(target, [old.tensor.clone(), *rest], more)
             return Value(tuple(result.shape), old.dtype, tensor=result)
         return self.walker.called(target, plain, node, args, kwargs)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -80,3 +82,31 @@ def number_of(value: object) -> Number | None:
         single = value.tensor is not None and value.ndim == 0 and not value.tensor.is_meta
         return value.tensor.item() if single and value.tensor is not None else None
     return value if isinstance(value, Number) else None
+
+
+def all_known(*arguments: Any) -> bool:
+    """Return whether the values of all tensors in some arguments are known."""
+    known = True
+
+    def look(value: Value) -> None:
+        nonlocal known
+        known = known and value.constant
+
+    mapped(arguments, look)
+    return known
+
+
+def tensors_in(*arguments: Any) -> list[Any]:
+    """Return arguments with tensors in the place of their values."""
+    return mapped(arguments, lambda value: value.tensor)
+
+
+def mapped(argument: Any, change: Callable[[Value], Any]) -> Any:
+    """Return an argument with each value in it changed."""
+    if isinstance(argument, Value):
+        return change(argument)
+    if isinstance(argument, list | tuple):
+        return [mapped(each, change) for each in argument]
+    if isinstance(argument, dict):
+        return {name: mapped(each, change) for name, each in argument.items()}
+    return argument

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from fanin.frameworks.torch.graph.folding import folded, is_random
 from fanin.frameworks.torch.graph.functions import OPERATOR
 from fanin.frameworks.torch.graph.mutation import Places
 from fanin.frameworks.torch.graph.sources import Paths, line_of
-from fanin.frameworks.torch.graph.values import Value, dtype_name
+from fanin.frameworks.torch.graph.values import Value, all_known, dtype_name, mapped, tensors_in
 
 _IGNORED = (
     "aten._assert_tensor_metadata",
@@ -103,8 +103,8 @@ class Walker:
 
     def called(self, target: Any, name: str, node: fx.Node, args: Any, kwargs: Any) -> Any:
         """Return the values of an operator's results: computed where all is known, else nodes."""
-        if not is_random(target) and _all_known(args, kwargs):
-            return _valued(folded(target, *_tensors(args, kwargs)))
+        if not is_random(target) and all_known(args, kwargs):
+            return _valued(folded(target, *tensors_in(args, kwargs)))
         if name.removeprefix("aten.") in _OF_SHAPES:
             return self._of_shape(target, args, kwargs)
         bound = _bound(target, args, kwargs)
@@ -170,36 +170,6 @@ def _valued(results: Any) -> Any:
     if isinstance(results, torch.Tensor):
         return _constant(results)
     return [_valued(result) for result in results] if isinstance(results, list | tuple) else results
-
-
-def _all_known(args: Any, kwargs: Any) -> bool:
-    known = True
-
-    def look(argument: Any) -> None:
-        nonlocal known
-        if isinstance(argument, Value):
-            known = known and argument.constant
-        elif isinstance(argument, list | tuple):
-            for each in argument:
-                look(each)
-
-    look([*args, *kwargs.values()])
-    return known
-
-
-def _tensors(args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
-    return mapped(args, lambda value: value.tensor), mapped(kwargs, lambda value: value.tensor)
-
-
-def mapped(argument: Any, change: Callable[[Value], Any]) -> Any:
-    """Return an argument with each value in it changed."""
-    if isinstance(argument, Value):
-        return change(argument)
-    if isinstance(argument, list | tuple):
-        return [mapped(each, change) for each in argument]
-    if isinstance(argument, dict):
-        return {name: mapped(each, change) for name, each in argument.items()}
-    return argument
 
 
 def _bound(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
