@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fanin.experiments.comparison import Comparison
     from fanin.frameworks.signals import Subject
     from fanin.graph.signal import SignalGraph
+    from fanin.rules.diagnosis import Diagnosis
     from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
     from fanin.theory.activation import Activation
@@ -347,6 +348,71 @@ def apply(plan: InitPlan, model: Any, *, seed: int = 0, **options: Any) -> Any:
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise FaninError(f"seed is {seed!r}.", expected="an integer")
     return front_end(model).apply_plan(plan, model, seed, **options)
+
+
+def diagnose(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: Any = None,
+    inputs: Any = None,
+    seeds: int = 1,
+    select: Sequence[str] = ("ALL",),
+    ignore: Sequence[str] = (),
+    per_layer_ignores: Mapping[str, Sequence[str]] | None = None,
+    known: Iterable[tuple[str, str]] = (),
+    seed: int = 0,
+    **options: Any,
+) -> Diagnosis:
+    """Return whether a model is healthy at step 0: what is wrong, where, and what mends it.
+
+    One batch goes forward and back through a watched model, and where gradients are exactly 0, three tiny
+    steps follow on its values, which are put back. Rules look at what was seen; what follows from a cause is
+    folded under it.
+
+    Args:
+        model: A model, or a function of no arguments that makes one.
+        x: A batch of its inputs: an array or a tensor, or several in a tuple or a mapping.
+        y: The targets.
+        loss: What is minimized: a function of (outputs, targets), or "cross_entropy",
+            "binary_cross_entropy" (both of logits) or "mse", with targets at random where none are given; by
+            default the loss that the model returns itself, else the outputs with random weights.
+        inputs: In the place of `x`, what to draw it from: a shape such as (8, 3, 224, 224), as for `propagate`.
+        seeds: How many networks to look at, where a function makes them: the share that is born dead.
+        select: Codes of rules, beginnings of codes ("FWD"), or names.
+        ignore: Those to leave out.
+        per_layer_ignores: Those to leave out by a pattern of layers' paths: {"head.*": ["OUT101"]}.
+        known: Findings that are known already, as (code, where).
+        seed: Of what is drawn.
+        **options: What a framework needs besides, such as `params` for JAX.
+
+    Returns:
+        Findings, the gravest first, and what was measured; print it, `raise_for("error")`, `to_dict()`.
+
+    Raises:
+        FaninError: There is no batch, the model or the loss fails, or a code does not exist.
+
+    Example:
+        >>> import fanin, torch
+        >>> model = torch.nn.Sequential(torch.nn.Linear(20, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+        >>> for parameter in model.parameters():
+        ...     _ = torch.nn.init.constant_(parameter, 0.01)
+        >>> found = fanin.diagnose(model, torch.randn(32, 20), torch.arange(32) % 10, loss="cross_entropy")
+        >>> [(one.code, one.name, one.where) for one in found.findings]
+        [('SYM101', 'identical-units', '0')]
+    """
+    from fanin.frameworks.checking import checked
+    from fanin.rules.diagnosis import Choice
+    from fanin.rules.diagnosis import diagnose as looked_at
+
+    ignores = {pattern: tuple(codes) for pattern, codes in (per_layer_ignores or {}).items()}
+    choice = Choice(tuple(select), tuple(ignore), ignores, frozenset(known))
+    made, make = _made(model, options)
+    found, seconds = checked(
+        made, x, y, loss=loss, inputs=inputs, seed=seed, seeds=seeds, make=make, **options
+    )
+    return looked_at(found, choice, seconds=seconds)
 
 
 def initialize(

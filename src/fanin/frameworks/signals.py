@@ -142,7 +142,7 @@ def _readings(
 ) -> Iterator[Reading]:
     """Yield what the network of each seed does; what is changed for it is put back when the stack ends."""
     framework = subject.framework
-    stack.enter_context(_randomness(framework, None))
+    stack.enter_context(randomness(framework, None))
     if subject.plan is not None:
         stack.enter_context(framework.kept(subject.model))
     start = _start(subject, seeds)
@@ -167,7 +167,7 @@ def _start(subject: Subject, seeds: Sequence[int]) -> Start:
     if make is not None:
 
         def made(seed: int) -> Any:
-            with _randomness(framework, seed):
+            with randomness(framework, seed):
                 return make()
 
         return made
@@ -181,7 +181,7 @@ def _start(subject: Subject, seeds: Sequence[int]) -> Start:
 
 
 @contextlib.contextmanager
-def _randomness(framework: Any, seed: int | None) -> Iterator[None]:
+def randomness(framework: Any, seed: int | None) -> Iterator[None]:
     """Put all random states back when the block ends.
 
     Args:

@@ -1,0 +1,55 @@
+"""Checking a PyTorch module: what every framework has a function for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fanin.errors import FaninError
+from fanin.frameworks.given import Given
+from fanin.frameworks.torch.checking.batch import Batch
+from fanin.frameworks.torch.checking.losses import is_loss
+from fanin.frameworks.torch.checking.vitals import vitals as of_batch
+from fanin.frameworks.torch.examples import values_of
+from fanin.frameworks.torch.measure import seeded
+from fanin.rules.vitals import Vitals
+
+__all__ = ["seeded", "vitals"]
+
+_WORDS = 100
+"""Tokens that are drawn where nothing says how many a model knows: each knows these."""
+
+
+def vitals(model: nn.Module, x: Any, y: Any, *, loss: Any, given: Given | None, seed: int) -> Vitals:
+    """Return what a module does at step 0; it is left as it was.
+
+    Args:
+        model: The module.
+        x: Its inputs, if they are given.
+        y: The targets.
+        loss: A function of (outputs, targets), a name, or None.
+        given: What inputs are drawn from, if they are not given.
+        seed: Of what is drawn.
+    """
+    if not is_loss(loss):
+        raise FaninError(f"{loss!r} is no loss.", expected="a function (outputs, targets), a name, or None")
+    if given is not None:
+        x = _drawn(given, model, seed)
+    return of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
+
+
+def _drawn(given: Given, model: nn.Module, seed: int) -> Any:
+    random = np.random.default_rng(seed)
+    rows = [module.num_embeddings for module in model.modules() if isinstance(module, nn.Embedding)]
+    words = min(rows, default=_WORDS)
+
+    def values(one: Any) -> torch.Tensor:
+        return values_of(one, model, random, words).detach()
+
+    with seeded(seed):
+        if given.named:
+            return {name: values(one) for name, one in given.named.items()}
+        return tuple(values(one) for one in given.positional)

@@ -1,0 +1,128 @@
+"""The loss: whose it is, what it compares the outputs with, and what a guess would have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as f
+from torch.overrides import TorchFunctionMode
+
+from fanin.errors import FaninError
+from fanin.rules.vitals import Loss, Target
+
+_KINDS: dict[Any, tuple[Loss, bool]] = {
+    f.cross_entropy: ("cross_entropy", True),
+    f.nll_loss: ("cross_entropy", False),
+    f.binary_cross_entropy_with_logits: ("binary_cross_entropy", True),
+    f.binary_cross_entropy: ("binary_cross_entropy", False),
+    f.mse_loss: ("mse", True),
+}
+"""Functions, what they are, and whether they take logits."""
+
+NAMED: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": f.cross_entropy,
+    "binary_cross_entropy": f.binary_cross_entropy_with_logits,
+    "mse": f.mse_loss,
+}
+"""Losses by name, of logits."""
+
+
+@dataclass
+class Compared:
+    """What a loss was seen to compare.
+
+    Args:
+        kind: What it is.
+        logits: Whether it takes logits.
+        output: What it was given.
+        target: What that was compared with.
+    """
+
+    kind: Loss = "other"
+    logits: bool = True
+    output: torch.Tensor | None = None
+    target: torch.Tensor | None = None
+
+
+class Comparison(TorchFunctionMode):
+    """Sees which loss of PyTorch is called while the block runs, in a loss of the user's or in the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = Compared()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _KINDS:
+            kind, logits = _KINDS[func]
+            given = dict(zip(("input", "target"), args, strict=False)) | kwargs
+            self.found = Compared(kind, logits, given.get("input"), given.get("target"))
+        return func(*args, **kwargs)
+
+
+def named(loss: str) -> Callable[..., torch.Tensor]:
+    """Return a loss by its name.
+
+    Raises:
+        FaninError: There is none.
+    """
+    if loss not in NAMED:
+        raise FaninError(
+            f"There is no loss {loss!r}.",
+            expected=f"one of {', '.join(NAMED)}, or a function (outputs, targets)",
+        )
+    return NAMED[loss]
+
+
+def random_target(loss: str, output: torch.Tensor) -> torch.Tensor:
+    """Return targets at random for a loss by name: classes, zeros and ones, or standard normal numbers."""
+    if loss == "cross_entropy":
+        shape = (output.shape[0], *output.shape[2:])
+        return torch.randint(0, max(output.shape[1], 1), shape, device=output.device)
+    if loss == "binary_cross_entropy":
+        return torch.randint(0, 2, output.shape, device=output.device).to(output.dtype)
+    return torch.randn(output.shape, device=output.device, dtype=output.dtype)
+
+
+def fitting(loss: str, output: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return outputs and targets as a loss by name takes them: classes of tokens in one row."""
+    if loss == "cross_entropy":
+        if not target.is_floating_point() and output.ndim == target.ndim + 1 and output.ndim > 2:
+            per_token = output.shape[:-1] == target.shape
+            return (output.flatten(0, -2), target.flatten()) if per_token else (output, target.long())
+        return output, target if target.is_floating_point() else target.long()
+    return output, target.to(output.dtype).reshape(output.shape)
+
+
+def target_of(compared: Compared) -> Target | None:
+    """Return what targets are distributed by; None where no loss that is known was seen."""
+    output, target = compared.output, compared.target
+    if output is None or target is None or compared.kind == "other":
+        return None
+    if compared.kind == "mse":
+        values = target.detach().double()
+        return Target(variance=values.var(correction=0).item(), mean=values.mean().item())
+    if compared.kind == "binary_cross_entropy":
+        share = target.detach().double().mean().clamp(0, 1)
+        entropy = -(torch.special.xlogy(share, share) + torch.special.xlogy(1 - share, 1 - share)).item()
+        return Target(classes=2, entropy=entropy)
+    classes = output.shape[1] if output.ndim > 1 else output.shape[0]
+    return Target(classes=classes, entropy=_entropy(target.detach(), classes))
+
+
+def _entropy(target: torch.Tensor, classes: int) -> float:
+    if target.is_floating_point():
+        share = target.double().movedim(1, -1).reshape(-1, classes).mean(0)
+    else:
+        kept = target[(target >= 0) & (target < classes)].flatten()
+        share = torch.bincount(kept, minlength=classes).double() / max(len(kept), 1)
+    return -torch.special.xlogy(share, share).sum().item()
+
+
+def is_loss(value: Any) -> bool:
+    """Return whether something may be a loss."""
+    return value is None or isinstance(value, str | nn.Module) or callable(value)

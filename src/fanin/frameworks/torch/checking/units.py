@@ -1,0 +1,180 @@
+"""Units of a tensor: their moments, whether they are dead, and which of them are twins."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from fanin.rules.vitals import Spread
+
+PLACES = 256
+"""Fewest places at which a unit that is always 0 is dead, and not there by chance."""
+_SAMPLE = 1 << 17
+_PRIMES = (
+    2,
+    3,
+    5,
+    7,
+    11,
+    17,
+    29,
+    53,
+    97,
+    193,
+    389,
+    769,
+    1543,
+    3079,
+    6151,
+    12289,
+    24593,
+    49157,
+    98317,
+    196613,
+)
+_EQUAL = 1e-5
+_FEATURES = 1 << 13
+_ENDS = {
+    "tanh": (-0.97, 0.97),
+    "sigmoid": (0.03, 0.97),
+    "hardtanh": (-0.999, 0.999),
+    "hardsigmoid": (1e-3, 0.999),
+}
+SATURATING = frozenset(_ENDS)
+"""Functions that are flat at both ends."""
+
+
+def spread(tensor: torch.Tensor, *, whole: bool = False) -> Spread:
+    """Return the moments of a tensor, of those of its elements that are finite.
+
+    Args:
+        tensor: Any shape and type.
+        whole: Whether to look at all elements; by default, of many some at even distances.
+
+    Example:
+        >>> spread(torch.tensor([1.0, -3.0]))
+        Spread(mean=-1.0, sd=2.0, largest=3.0, finite=True)
+    """
+    values = tensor.detach()
+    if not values.numel():
+        return Spread(0.0, 0.0, 0.0)
+    few = values if whole else sampled(values)
+    few = few.float() if few.dtype not in (torch.float32, torch.float64) else few
+    variance, mean = (one.item() for one in torch.var_mean(few, correction=0))
+    finite = whole or math.isfinite(values.sum(dtype=torch.float32).item())
+    if finite and math.isfinite(variance) and math.isfinite(mean):
+        low, high = torch.aminmax(few)
+        return Spread(mean, math.sqrt(max(variance, 0.0)), max(abs(low.item()), abs(high.item())))
+    return _of_finite(values)
+
+
+def _of_finite(values: torch.Tensor) -> Spread:
+    kept = values[torch.isfinite(values)].double()
+    if not kept.numel():
+        return Spread(0.0, 0.0, math.inf, finite=False)
+    finite = kept.numel() == values.numel()  # only too large to be squared
+    return Spread(kept.mean().item(), kept.std(correction=0).item(), kept.abs().max().item(), finite)
+
+
+def by_unit(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    """Return a tensor as (units, places)."""
+    return tensor.detach().movedim(axis, 0).flatten(1) if tensor.ndim > 1 else tensor.detach()[None]
+
+
+def sampled(tensor: torch.Tensor) -> torch.Tensor:
+    """Return elements at even distances, where there are more than tell more.
+
+    The distance is a prime, so that all units are among them.
+    """
+    flat = tensor.detach().flatten()
+    wanted = flat.numel() // _SAMPLE
+    return flat if wanted < 2 else flat[:: next(prime for prime in _PRIMES if prime >= wanted)]
+
+
+def zeros(tensor: torch.Tensor) -> float:
+    """Return the share of exact zeros."""
+    few = sampled(tensor)
+    return 1 - torch.count_nonzero(few).item() / max(few.numel(), 1)
+
+
+def saturated(tensor: torch.Tensor, function: str) -> float:
+    """Return the share of values at the flat ends of a function."""
+    low, high = _ENDS[function]
+    few = sampled(tensor)
+    return ((few < low) | (few > high)).float().mean().item()
+
+
+def dead(units: torch.Tensor) -> float | None:
+    """Return the share of units that are 0 at all places; None where places are few and some are not.
+
+    Args:
+        units: (units, places).
+    """
+    alive = torch.count_nonzero(units, dim=1) > 0
+    share = 1 - alive.float().mean().item()
+    return share if units.shape[1] >= PLACES or share == 1.0 else None
+
+
+def fingerprints(units: torch.Tensor) -> torch.Tensor:
+    """Return numbers that two units have in common if, and but for chance only if, they are equal.
+
+    Args:
+        units: (units, places).
+    """
+    wide = units[:, :: max(units.shape[1] // (1 << 12), 1)]
+    wide = wide.float() if wide.dtype not in (torch.float32, torch.float64) else wide
+    steps = torch.arange(1, wide.shape[1] + 1, device=wide.device, dtype=wide.dtype)
+    # Fixed directions without a pattern, which take no random numbers.
+    directions = torch.stack([torch.sin(steps * 12.9898), torch.cos(steps * 78.233)], dim=1)
+    return torch.cat([wide @ directions, wide.square().sum(1, keepdim=True).sqrt()], dim=1).double()
+
+
+def twins(*prints: torch.Tensor) -> torch.Tensor:
+    """Return which units equal another one in all fingerprints, (units,) of bool.
+
+    Args:
+        *prints: Fingerprints of the same units, of their outputs, their gradients, ...
+    """
+    both = torch.cat([one / one[:, -1].max().clamp_min(1e-300) for one in prints], dim=1)
+    order = torch.argsort(both[:, 0])
+    near = (both[order][1:] - both[order][:-1]).abs().amax(1) < _EQUAL
+    found = torch.zeros(len(both), dtype=torch.bool, device=both.device)
+    found[order[1:]] |= near
+    found[order[:-1]] |= near
+    return found
+
+
+def similarity(tensor: torch.Tensor) -> tuple[float | None, float | None]:
+    """Return the mean cosine between two examples, and how much examples vary, over sqrt(E[x^2]).
+
+    Args:
+        tensor: The batch first.
+    """
+    if tensor.ndim < 2 or tensor.shape[0] < 2:
+        return None, None
+    rows = tensor.detach().flatten(1)
+    rows = rows[:, :: max(rows.shape[1] // _FEATURES, 1)].float()
+    scale = rows.square().mean().sqrt().item()
+    if not scale or not math.isfinite(scale):
+        return None, None
+    unit = torch.nn.functional.normalize(rows, dim=1)
+    number = len(rows)
+    cosine = (unit.sum(0).square().sum().item() - number) / (number * (number - 1))
+    varied = rows.var(0, correction=0).mean().sqrt().item()
+    return cosine, varied / scale
+
+
+def entropy(weights: torch.Tensor) -> float | None:
+    """Return the mean entropy of attention over that of equal weights, of queries that see several keys.
+
+    Args:
+        weights: (..., keys), which sum to 1.
+    """
+    rows = weights.detach().float().flatten(0, -2)[: 1 << 14]
+    seen = (rows > 0).sum(1).clamp_min(1)
+    kept = rows[seen > 1]
+    if not len(kept):
+        return None
+    found = -torch.special.xlogy(kept, kept).sum(1)
+    return (found / seen[seen > 1].float().log()).mean().item()

@@ -1,0 +1,314 @@
+"""A module's vitals: a forward and a backward pass under watch, and tiny steps where gradients are 0."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fanin.errors import FaninError, users_code
+from fanin.frameworks.torch.checking import losses, units
+from fanin.frameworks.torch.checking.batch import Batch, main_output
+from fanin.frameworks.torch.checking.steps import unlocked
+from fanin.frameworks.torch.checking.watch import Watch
+from fanin.frameworks.torch.fill import on_meta
+from fanin.frameworks.torch.graph.exporting import in_mode
+from fanin.frameworks.torch.inventory import uncompiled
+from fanin.frameworks.torch.measure import kept, seeded
+from fanin.rules.vitals import Output, Parameter, Spread, Vitals
+
+Loss = str | Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one pass through the module left."""
+
+    output: torch.Tensor
+    loss: torch.Tensor
+    compared: losses.Compared
+    kind: str
+
+
+def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) -> Vitals:
+    """Return what a module does at step 0; it is afterwards as it was before.
+
+    Args:
+        model: The module.
+        batch: What it is called with.
+        loss: A function of (outputs, targets), a name of `losses.NAMED`, or None: the loss that the module
+            returns itself, if it does, else the outputs with random weights.
+        seed: Of what is random, such as targets that are not given.
+
+    Raises:
+        FaninError: The module or the loss fails, or nothing depends on the parameters.
+    """
+    model = uncompiled(model)
+    if on_meta(iter(model.parameters())) or _is_lazy(model):
+        return _unmade(model, batch)
+    notes: list[str] = []
+    while True:
+        try:
+            return _vitals(model, batch, loss, seed, notes)
+        except torch.OutOfMemoryError as error:
+            if batch.examples < 2:
+                raise FaninError(
+                    f"{type(model).__name__} with one example does not fit into memory.",
+                    fix="a machine with more memory, or a smaller model of the same kind",
+                ) from error
+            batch = batch.half()
+            notes.append(f"out of memory: the batch was cut to {batch.examples}")
+
+
+def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[str]) -> Vitals:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    with _as_before(model, seed, train=_can_train(model, batch)), torch.enable_grad():
+        watch = Watch(model)
+        with watch:
+            found = _passed(model, batch, loss, watch)
+        ends = watch.last_function[1] if watch.last_function[0] == id(found.output) else ""
+        gradients = _gradients(found.loss, trained)
+        zero = unlocked(trained, gradients, lambda: _again(model, batch, loss, trained))
+    return Vitals(
+        type(model).__name__,
+        "torch",
+        watch.layers,
+        _parameters(model, trained, gradients, zero),
+        batch.inputs(),
+        _output(found, ends, watch, model),
+        losses.target_of(found.compared),
+        _dtype(model),
+        batch.examples,
+        notes=tuple(notes),
+    )
+
+
+@contextlib.contextmanager
+def _as_before(model: nn.Module, seed: int, *, train: bool) -> Iterator[None]:
+    """Put modes, buffers and random states back; dropout modules rest meanwhile."""
+    with seeded(seed), in_mode(model, train), kept(model.buffers()):
+        for module in model.modules():
+            if "drop" in type(module).__name__.lower():
+                module.training = False
+        yield
+
+
+def _can_train(model: nn.Module, batch: Batch) -> bool:
+    """Return whether a batch will do for training: statistics of one example are none."""
+    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+    return batch.examples > 1 or not normed
+
+
+def _passed(model: nn.Module, batch: Batch, loss: Loss, watch: Watch) -> _Pass:
+    """Run a module and its loss."""
+    comparison = losses.Comparison()
+    with users_code(f"{type(model).__name__} fails"), comparison:
+        result = _call(model, batch)
+    output = main_output(result, model)
+    own = getattr(result, "loss", None)
+    if own is None and isinstance(result, dict):
+        own = result.get("loss")
+    if loss is None and isinstance(own, torch.Tensor) and own.requires_grad:
+        return _Pass(output, own.mean(), comparison.found, comparison.found.kind)
+    if loss is None:
+        return _Pass(output, _weighted(output), losses.Compared(), "none")
+    watch.paused = True
+    return _compared(output if isinstance(loss, str) else _for_user(result, output), output, batch, loss)
+
+
+def _call(model: nn.Module, batch: Batch) -> Any:
+    kwargs = dict(batch.kwargs)
+    if hasattr(model, "config") and "use_cache" in inspect.signature(model.forward).parameters:
+        kwargs.setdefault("use_cache", False)
+    # Of copies, which may be changed in place.
+    return model(*(one.clone() if isinstance(one, torch.Tensor) else one for one in batch.args), **kwargs)
+
+
+def _for_user(result: Any, output: torch.Tensor) -> Any:
+    """Return what a user's loss takes: the result itself; of one tensor in a tuple, that."""
+    return output if isinstance(result, tuple | list) and len(result) == 1 else result
+
+
+def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callable[..., Any]) -> _Pass:
+    target = batch.target
+    comparison = losses.Comparison()
+    if isinstance(loss, str):
+        function = losses.named(loss)
+        target = losses.random_target(loss, output) if target is None else target
+        with users_code(f"The loss {loss} fails"), comparison:
+            value = function(*losses.fitting(loss, output, target))
+        kind = comparison.found.kind
+    else:
+        name = getattr(loss, "__name__", type(loss).__name__)
+        with users_code(f"The loss {name} fails"), comparison:
+            value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
+        kind = comparison.found.kind
+    return _Pass(output, _scalar(value), comparison.found, kind)
+
+
+def _takes_one(loss: Callable[..., Any]) -> bool:
+    try:
+        needed = [
+            one
+            for one in inspect.signature(loss).parameters.values()
+            if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        return False
+    return len(needed) == 1
+
+
+def _scalar(value: Any) -> torch.Tensor:
+    """Return a loss as one number that gradients can be taken of.
+
+    Raises:
+        FaninError: It is none.
+    """
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        raise FaninError(
+            f"The loss returns {type(value).__name__}.",
+            expected="a tensor of one number",
+            fix="return loss.mean()",
+        )
+    if not value.requires_grad:
+        raise FaninError(
+            "The loss does not depend on the model by operations that have a derivative.",
+            expected="a loss that is made of the model's outputs",
+            fix="no .item(), .detach(), argmax or NumPy between the outputs and the loss",
+        )
+    return value.mean()
+
+
+def _weighted(output: torch.Tensor) -> torch.Tensor:
+    """Return the outputs with standard normal weights, over their number: as a mean, of order 1."""
+    if not output.requires_grad:
+        raise FaninError(
+            "The outputs do not depend on the model's parameters.", expected="a model that is trained"
+        )
+    weights = torch.randn(output.shape, device=output.device, dtype=output.dtype)
+    return (output * weights).sum() / output.shape[0]
+
+
+def _gradients(loss: torch.Tensor, trained: Sequence[nn.Parameter]) -> list[torch.Tensor | None]:
+    if not trained:
+        return []
+    with users_code("The backward pass fails"):
+        return list(torch.autograd.grad(loss, trained, allow_unused=True))
+
+
+def _again(
+    model: nn.Module, batch: Batch, loss: Loss, trained: Sequence[nn.Parameter]
+) -> list[torch.Tensor | None]:
+    watch = Watch(model)
+    watch.paused = True
+    with watch:
+        found = _passed(model, batch, loss, watch)
+    return _gradients(found.loss, trained)
+
+
+def _parameters(
+    model: nn.Module,
+    trained: Sequence[nn.Parameter],
+    gradients: Sequence[torch.Tensor | None],
+    zero: Sequence[tuple[float, ...]],
+) -> tuple[Parameter, ...]:
+    of_gradient = {id(p): (g, z) for p, g, z in zip(trained, gradients, zero, strict=True)}
+    spreads = {name: units.spread(p, whole=True) for name, p in model.named_parameters()}
+    digests = _digests(dict(model.named_parameters()), spreads)
+    found = []
+    for name, parameter in model.named_parameters():
+        gradient, shares = of_gradient.get(id(parameter), (None, ()))
+        found.append(
+            Parameter(
+                name,
+                tuple(parameter.shape),
+                name.rpartition(".")[0] or type(model).__name__,
+                spreads[name],
+                trained=parameter.requires_grad,
+                digest=digests.get(name, ""),
+                gradient=None if gradient is None else units.spread(gradient).scale,
+                zero=shares,
+            )
+        )
+    return tuple(found)
+
+
+def _digests(parameters: dict[str, nn.Parameter], spreads: dict[str, Spread]) -> dict[str, str]:
+    """Return the same text for equal tensors that are not constant, the name of the first of them."""
+    alike: dict[tuple, list[str]] = {}
+    for name, spread in spreads.items():
+        if spread.sd > 0 and spread.finite:
+            alike.setdefault((parameters[name].shape, spread), []).append(name)
+    found = {}
+    for names in alike.values():
+        first = parameters[names[0]]
+        equal = [name for name in names if torch.equal(parameters[name], first)]
+        if len(equal) > 1:
+            found |= dict.fromkeys(equal, names[0])
+    return found
+
+
+def _output(found: _Pass, ends: str, watch: Watch, model: nn.Module) -> Output:
+    weighted = [layer for layer in watch.layers if layer.kind == "weights"]
+    last = weighted[-1].name if weighted else ""
+    _, varied = units.similarity(found.output)
+    return Output(
+        units.spread(found.output),
+        tuple(found.output.shape),
+        None if found.kind == "none" else found.loss.item(),
+        found.kind,  # pyright: ignore[reportArgumentType]
+        ends,
+        last,
+        varied,
+        tied=_is_tied(model, last.partition("#")[0]),
+        logits=found.compared.logits,
+    )
+
+
+def _is_tied(model: nn.Module, path: str) -> bool:
+    modules = dict(model.named_modules())
+    weight = getattr(modules.get(path), "weight", None)
+    tables = (module.weight for module in modules.values() if isinstance(module, nn.Embedding))
+    return weight is not None and any(table is weight for table in tables)
+
+
+def _dtype(model: nn.Module) -> str:
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    return "float32" if parameter is None else str(parameter.dtype).removeprefix("torch.")
+
+
+def _is_lazy(model: nn.Module) -> bool:
+    return any(nn.parameter.is_lazy(parameter) for parameter in model.parameters())
+
+
+def _unmade(model: nn.Module, batch: Batch) -> Vitals:
+    """Return the vitals of a module that cannot run, as parameters have no values."""
+    nothing = Spread(0.0, 0.0, 0.0)
+    found = tuple(
+        Parameter(
+            name,
+            () if nn.parameter.is_lazy(parameter) else tuple(parameter.shape),
+            name.rpartition(".")[0],
+            nothing,
+            trained=parameter.requires_grad,
+            meta=parameter.is_meta or nn.parameter.is_lazy(parameter),
+        )
+        for name, parameter in model.named_parameters()
+    )
+    notes = ("nothing was run: parameters have no values",)
+    output = Output(nothing, ())
+    return Vitals(
+        type(model).__name__,
+        "torch",
+        (),
+        found,
+        batch.inputs(),
+        output,
+        examples=batch.examples,
+        notes=notes,
+    )

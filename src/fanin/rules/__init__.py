@@ -1,0 +1,1 @@
+"""What is wrong with a model at step 0: rules over what was measured."""

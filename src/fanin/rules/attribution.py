@@ -1,0 +1,65 @@
+"""One cause, not forty symptoms: what follows from a finding is folded under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fanin.rules.finding import Finding
+
+EXPLAINS: dict[str, tuple[str, ...]] = {
+    "NUM102": ("NUM", "SET", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
+    "NUM101": ("NUM103", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
+    "SET101": ("SET102", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
+    "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
+    "INP103": ("FWD103", "BWD103"),
+    "INP105": ("OUT101", "BWD102"),
+    "SYM101": ("SYM103", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
+    "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),
+    "SAT103": ("SAT102", "SET105", "FWD103", "OUT101", "BWD"),
+    "SYM103": ("BWD101", "BWD103", "FWD103"),
+    "FWD102": ("SAT", "RES101", "OUT101", "OUT104", "BWD", "NUM103", "SET105"),
+    "RES101": ("SAT", "OUT101", "BWD", "NUM103"),
+    "SAT101": ("FWD103", "BWD", "SET105"),
+    "SAT102": ("FWD", "BWD", "SET105"),
+    "SAT104": ("FWD103", "BWD103"),
+    "FWD101": ("FWD103", "BWD", "SET105"),
+    "OUT104": ("OUT101",),
+    "BWD101": ("FWD103", "BWD103"),
+    "SET105": ("FWD103", "BWD103"),
+}
+"""By the code of a cause, what may follow from it: codes or whole families; causes come first."""
+
+
+def attributed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return the causes, with what follows from each folded under it.
+
+    An info explains nothing: it is no fault.
+
+    Args:
+        findings: Of all rules.
+
+    Example:
+        >>> raw = Finding("INP101", "unscaled-input", "error", "input 0", "")
+        >>> loss = Finding("OUT101", "high-initial-loss", "error", "fc", "")
+        >>> [(one.code, len(one.consequences)) for one in attributed([loss, raw])]
+        [('INP101', 1)]
+    """
+    rank = {code: number for number, code in enumerate(EXPLAINS)}
+    ordered = sorted(findings, key=lambda one: rank.get(one.code, len(rank)))
+    causes: list[Finding] = []
+    for finding in ordered:
+        place = _cause(finding, causes)
+        if place is None:
+            causes.append(finding)
+        else:
+            cause = causes[place]
+            causes[place] = replace(cause, consequences=(*cause.consequences, finding))
+    return tuple(causes)
+
+
+def _cause(finding: Finding, causes: Sequence[Finding]) -> int | None:
+    for place, cause in enumerate(causes):
+        if cause.severity != "info" and finding.code.startswith(EXPLAINS.get(cause.code, ("-",))):
+            return place
+    return None

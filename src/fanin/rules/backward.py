@@ -1,0 +1,128 @@
+"""BWD: what gradients do on their way back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fanin.rules.depth import A_LAYER, GRAVE, Slope, slopes
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Layer, Vitals
+
+_GONE = 1e-6
+_TINY = 1e-4
+_FIX = Fix('fanin.initialize(model, "auto", inputs=...), another activation, skips or norms', scheme="auto")
+
+
+def _norm(layer: Layer) -> float:
+    """Return the norm of the gradient: of all positions, as larger images have more and smaller ones."""
+    return 0.0 if layer.gradient is None else layer.gradient.scale * math.sqrt(math.prod(layer.shape))
+
+
+class VanishingGradient(Rule):
+    """Gradients shrink on their way back.
+
+    **What it checks.** The norm of the gradient with respect to the outputs of layers with weights, in chains
+    that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 30 in all; an error where
+    less than 1e-6 is left.
+
+    **Why it matters.** The first layers do not learn, or learn long after the last ones.
+
+    **Evidence.** A sigmoid's slope is 0.25 at most, so that gradients of deep sigmoid networks vanish
+    whatever their weights. AlexNet's 4e-4 and VGG's 3e-3 over their whole depth are healthy; faults have
+    1e-7.
+
+    **Instead.** An activation whose slope is near 1 at 0, weights at the edge of chaos
+    (`fanin.initialize(model, "auto")`), skips, or norms.
+
+    **References.** Hochreiter (1991); Glorot and Bengio (2010), PMLR 9; Pennington et al. (2017),
+    arXiv:1711.04735.
+    """
+
+    code, name, severity = "BWD101", "vanishing-gradient", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the chains whose gradients vanish."""
+        for found in slopes(vitals, _norm):
+            if found.explodes:  # along the way forward it grows
+                yield _sloped(self, found, "shrink", "error" if found.total > 1 / _GONE else "warning")
+
+
+class ExplodingGradient(Rule):
+    """Gradients grow on their way back.
+
+    **What it checks.** As BWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all;
+    an error from 10,000 on.
+
+    **Why it matters.** One step of the optimizer changes the first layers beyond what the last ones know.
+
+    **Evidence.** Absolute limits do not hold: ConvMixer, whose norms make it indifferent to scale, has
+    gradients of norm 3,000 and is healthy. Chains behind norms are therefore followed one by one.
+
+    **Instead.** Weights of a smaller variance: `fanin.initialize(model, "auto")`.
+
+    **References.** Pascanu et al. (2013), arXiv:1211.5063; Philipp et al. (2017), arXiv:1712.05577.
+    """
+
+    code, name, severity = "BWD102", "exploding-gradient", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the chains whose gradients explode."""
+        for found in slopes(vitals, _norm):
+            if found.vanishes:
+                yield _sloped(self, found, "grow", "error" if found.total < 1 / GRAVE else "warning")
+
+
+class TinyGradient(Rule):
+    """No weight has a gradient to speak of.
+
+    **What it checks.** The largest norm of a weight's gradient, where the loss is a mean of order 1: below
+    1e-4 is an error.
+
+    **Why it matters.** No learning rate that is usual moves such a model.
+
+    **Evidence.** None of 46 healthy models has it; designed zeros do not matter, as the largest gradient
+    counts.
+
+    **Instead.** Look for what kills the signal: saturation, dead units, the scale of the last layer.
+    """
+
+    code, name, severity = "BWD103", "tiny-gradient", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that all gradients are tiny."""
+        loss = vitals.output.loss
+        if loss is None or not 0.01 < abs(loss) < 1e3:
+            return
+        norms = {p.name: (p.gradient or 0.0) * math.sqrt(p.size) for p in vitals.trained if len(p.shape) > 1}
+        if not norms or max(norms.values()) >= _TINY:
+            return
+        name = max(norms, key=lambda one: norms[one])
+        yield self.finding(
+            name,
+            f"The largest gradient of a weight, that of {name}, has a norm of {norms[name]:.2g}; the loss is "
+            f"{loss:.3g}.",
+            observed=norms[name],
+            expected=f"above {_TINY:g}",
+            fix=_FIX,
+        )
+
+
+def _sloped(rule: Rule, found: Slope, verb: str, severity: str) -> Finding:
+    first, last = found.layers[0], found.layers[-1]
+    return rule.finding(
+        first,
+        f"Gradients {verb} by {1 / found.factor:.2g} a layer on their way back: their norm is "
+        f"{_norm(last):.2g} at {last.name}, and {_norm(first):.2g} at {first.name}, "
+        f"{len(found.layers)} layers before.",
+        severity="error" if severity == "error" else "warning",
+        observed=1 / found.factor,
+        expected=f"{1 / A_LAYER:.1f} to {A_LAYER} a layer",
+        fix=_FIX,
+        total=1 / found.total,
+        layers=[layer.name for layer in found.layers],
+    )
+
+
+RULES = (VanishingGradient, ExplodingGradient, TinyGradient)

@@ -1,0 +1,143 @@
+"""FWD: what signals do on their way through the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from fanin.rules.depth import A_LAYER, GRAVE, Slope, slope, slopes
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Layer, Vitals
+
+NOTHING = 1e-6
+"""A scale below which a signal is gone, whatever it was."""
+_ALIKE = 0.999
+_CONSTANT = 1e-2
+_FIX = Fix('fanin.initialize(model, "auto", inputs=...) keeps second moments along depth', scheme="auto")
+
+
+def _scale(layer: Layer) -> float:
+    return layer.output.scale
+
+
+class VanishingForward(Rule):
+    """Signals shrink from layer to layer.
+
+    **What it checks.** sqrt(E[x^2]) of the outputs of layers with weights, in chains that no norm interrupts.
+    A straight line through its logarithms says by which factor it changes a layer. It is too much below 0.8 a
+    layer over at least 6 layers and 30 in all; an error where it is 10,000 in all, or less than 1e-6 is left.
+
+    **Why it matters.** What is left at the end does not depend on the input any more: biases and rounding
+    decide, and gradients of weights, which are products with these signals, vanish too.
+
+    **Evidence.** A total ratio alone fails: healthy models reach 28. PyTorch's default for `nn.Linear` with
+    ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10 (pytorch/pytorch#15314). Layers behind a
+    norm begin anew, and branches that begin with 0 on purpose have no scale to follow.
+
+    **Instead.** Weights of variance gain^2 / fan_in: `fanin.initialize(model, "he_normal")` for ReLU, or
+    `"auto"` for any activation; or norms between the layers.
+
+    **References.** He et al. (2015), arXiv:1502.01852; Hanin and Rolnick (2018), arXiv:1803.01719.
+    """
+
+    code, name, severity = "FWD101", "vanishing-forward-signal", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the chains whose signals vanish."""
+        for found in slopes(vitals, _scale):
+            if found.vanishes:
+                last = found.layers[-1].output.scale
+                grave = found.total < 1 / GRAVE or last < NOTHING
+                yield _sloped(self, found, "shrink", "error" if grave else "warning")
+
+
+class ExplodingForward(Rule):
+    """Signals grow from layer to layer.
+
+    **What it checks.** As FWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all;
+    an error from 10,000 on.
+
+    **Why it matters.** Outputs and the first loss are huge, activations that are bounded saturate, gradients
+    of the first layers explode.
+
+    **Evidence.** As for FWD101.
+
+    **Instead.** Weights of variance gain^2 / fan_in: `fanin.initialize(model, "auto")`.
+
+    **References.** Glorot and Bengio (2010), PMLR 9; He et al. (2015), arXiv:1502.01852.
+    """
+
+    code, name, severity = "FWD102", "exploding-forward-signal", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the chains whose signals explode."""
+        for found in slopes(vitals, _scale):
+            if found.explodes:
+                yield _sloped(self, found, "grow", "error" if found.total > GRAVE else "warning")
+
+
+class CollapsedSignal(Rule):
+    """All examples look the same to the last layers.
+
+    **What it checks.** The mean cosine between the features of two examples before the last layer, above
+    0.999, or the standard deviation of the outputs over the examples, below 1 % of their scale; and that it
+    comes from depth: signals shrink by more than 1.25 a layer, or parameters have no gradient at all.
+
+    **Why it matters.** Where all examples have the same features nothing can tell them apart, and gradients
+    with respect to the weights add up to what the mean of the targets says.
+
+    **Evidence.** CaiT and other models with LayerScale begin with constant outputs and are healthy: that is
+    why the collapse alone is not reported.
+
+    **Instead.** Weights at the edge of chaos, `fanin.initialize(model, "auto")`; skips or norms.
+
+    **References.** Schoenholz et al. (2017), arXiv:1611.01232.
+    """
+
+    code, name, severity = "FWD103", "collapsed-signal", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that examples are alike at the end."""
+        weighted = vitals.weighted
+        if len(weighted) < 3 or vitals.examples < 2:
+            return
+        last = weighted[-2]
+        similarity, variation = last.similarity or 0.0, vitals.output.variation
+        collapsed = similarity > _ALIKE or (variation is not None and variation < _CONSTANT)
+        if not collapsed or not _confirmed(vitals):
+            return
+        yield self.finding(
+            last,
+            f"The features of two examples have a cosine of {similarity:.4f}; outputs vary by "
+            f"{variation or 0:.2g} of their scale.",
+            observed=similarity,
+            expected=f"below {_ALIKE}",
+            fix=_FIX,
+            variation=variation,
+        )
+
+
+def _confirmed(vitals: Vitals) -> bool:
+    live = [layer for layer in vitals.weighted if layer.output.scale > 0]
+    if any(parameter.stuck for parameter in vitals.trained):
+        return True
+    return len(live) > 3 and slope(live, _scale).factor < 1 / A_LAYER
+
+
+def _sloped(rule: Rule, found: Slope, verb: str, severity: Literal["error", "warning"]) -> Finding:
+    first, last = found.layers[0], found.layers[-1]
+    return rule.finding(
+        first,
+        f"Signals {verb} by {found.factor:.2g} a layer: from {first.output.scale:.2g} at {first.name} to "
+        f"{last.output.scale:.2g} at {last.name}, {len(found.layers)} layers on.",
+        severity=severity,
+        observed=found.factor,
+        expected=f"{1 / A_LAYER:.1f} to {A_LAYER} a layer",
+        fix=_FIX,
+        total=found.total,
+        layers=[layer.name for layer in found.layers],
+    )
+
+
+RULES = (VanishingForward, ExplodingForward, CollapsedSignal)

@@ -1,0 +1,128 @@
+"""NUM: numbers that are none, and numbers that a type cannot hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Vitals
+
+_STALE = 1e6
+_TYPES = {"float16": (65504.0, 6e-8), "bfloat16": (3.4e38, 1e-38), "float8_e4m3fn": (448.0, 2e-3)}
+"""Largest and smallest number above 0 of a type."""
+
+
+class NonFinite(Rule):
+    """A number is not finite.
+
+    **What it checks.** Weights, outputs, gradients, inputs and the loss for infinities and NaN. The first
+    place is reported.
+
+    **Why it matters.** One of them reaches every weight in one step.
+
+    **Instead.** Look at the first place: its weights, its inputs, a division by zero, a logarithm of zero.
+    """
+
+    code, name, severity = "NUM101", "non-finite", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first number that is not finite."""
+        where, what = _first_broken(vitals)
+        if where:
+            yield self.finding(
+                where,
+                f"{what} of {where} are not finite."
+                if what != "The loss"
+                else "The first loss is not finite.",
+                expected="finite numbers",
+                fix=Fix("look at the first place: its weights, its inputs, divisions and logarithms"),
+            )
+
+
+class StaleMemory(Rule):
+    """A parameter holds what was in memory before.
+
+    **What it checks.** |w| above 1e6 in any parameter, or a parameter that is not finite.
+
+    **Why it matters.** `torch.empty`, `torch.Tensor(n)` and `FloatTensor(n)` give memory as it is: often
+    zeros, sometimes 1e38. Such a model works on one machine and not on the next.
+
+    **Evidence.** Values of 1e28 to 1e38 (huggingface/torchMoji#11).
+
+    **Instead.** Initialize it: `nn.init.normal_(w, std=0.05)`, or `fanin.initialize(model, "auto")`.
+    """
+
+    code, name, severity = "NUM102", "stale-memory", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the parameters that nothing initialized."""
+        for parameter in vitals.parameters:
+            if parameter.values.largest > _STALE or not parameter.values.finite:
+                yield self.finding(
+                    parameter.name,
+                    f"{parameter.name} holds numbers up to {parameter.values.largest:.2g}, as memory that "
+                    "nothing has initialized.",
+                    observed=parameter.values.largest,
+                    expected=f"at most {_STALE:g}",
+                    fix=Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto"),
+                )
+
+
+class OutOfRange(Rule):
+    """Numbers are near what the type of the weights can hold.
+
+    **What it checks.** Outputs above a tenth of the largest number of float16 or float8, and gradients whose
+    scale is below ten times the smallest.
+
+    **Why it matters.** The first step that is a little larger overflows; small gradients become 0.
+
+    **Instead.** bfloat16, scaling of the loss, weights of variance gain^2 / fan_in.
+
+    **References.** Micikevicius et al. (2018), arXiv:1710.03740; (2022), arXiv:2209.05433.
+    """
+
+    code, name, severity = "NUM103", "out-of-range", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the layers at the ends of the range."""
+        largest, smallest = _TYPES.get(vitals.dtype, (math.inf, 0.0))
+        for layer in vitals.layers:
+            gradient = layer.gradient.scale if layer.gradient is not None else math.inf
+            if layer.output.largest > largest / 10:
+                number, what = layer.output.largest, "outputs up to"
+            elif 0 < gradient < 10 * smallest:
+                number, what = gradient, "gradients of"
+            else:
+                continue
+            yield self.finding(
+                layer,
+                f"{layer.name} has {what} {number:.2g} in {vitals.dtype}.",
+                observed=number,
+                expected=f"{10 * smallest:.1g} to {largest / 10:.2g}",
+                fix=Fix("bfloat16, or a scaled loss"),
+            )
+            return
+
+
+def _first_broken(vitals: Vitals) -> tuple[str, str]:
+    """Return where the first number is not finite, and what it is; "" where all are."""
+    for given in vitals.inputs:
+        if not given.values.finite:
+            return f"input {given.name}", "Values"
+    for parameter in vitals.parameters:
+        if not parameter.values.finite:
+            return parameter.name, "Values"
+    for layer in vitals.layers:
+        if not layer.output.finite:
+            return layer.name, "Outputs"
+    if vitals.output.loss is not None and not math.isfinite(vitals.output.loss):
+        return "loss", "The loss"
+    for layer in reversed(vitals.layers):
+        if layer.gradient is not None and not layer.gradient.finite:
+            return layer.name, "Gradients"
+    return "", ""
+
+
+RULES = (NonFinite, StaleMemory, OutOfRange)

@@ -1,0 +1,197 @@
+"""OUT: the last layer, and the first loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Vitals
+
+_EXCESS = 1.0
+_GRAVE = 4.5
+_LOGITS = 3.0
+_BASELINE = 10.0
+_PRIOR = 0.1
+
+
+class HighInitialLoss(Rule):
+    """The first loss is far above that of a guess.
+
+    **What it checks.** Cross-entropy of C classes: a model that knows nothing has ln C, or at best the
+    entropy of the classes' frequencies. Logits of variance s^2 add about s^2 / 2. Above ln C + 1 is a
+    warning, above ln C + 4.5 (logits of a standard deviation of 3) an error. For a regression: above 10
+    E[y^2], that of always answering 0.
+
+    **Why it matters.** A model that is sure of what it does not know first has to unlearn it; the first steps
+    are large, and whatever schedule begins with them suffers.
+
+    **Evidence.** Healthy models exceed ln C by .74 at most. The reverse is no proof: ten and more faults
+    start at exactly ln C.
+
+    **Instead.** A smaller last layer: variance 1 / fan_in or less, or zeros; standardized targets.
+
+    **References.** Karpathy (2019), A recipe for training neural networks.
+    """
+
+    code, name, severity = "OUT101", "high-initial-loss", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that the first loss is high."""
+        output, guess = vitals.output, baseline(vitals)
+        if output.loss is None or guess is None or not math.isfinite(output.loss):
+            return
+        if output.kind == "mse":
+            yield from self._of_regression(vitals, output.loss, guess)
+        elif output.loss > guess + _EXCESS:
+            yield self.finding(
+                output.layer,
+                f"The first loss is {output.loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
+                f"deviation of {output.values.sd:.2g}.",
+                severity="error" if output.loss > guess + _GRAVE else "warning",
+                observed=output.loss,
+                expected=f"at most {guess + _EXCESS:.3g}",
+                fix=_head(vitals),
+                guess=guess,
+            )
+
+    def _of_regression(self, vitals: Vitals, loss: float, guess: float) -> Iterator[Finding]:
+        level = guess + (vitals.target.mean**2 if vitals.target else 0.0)
+        if guess and loss > _BASELINE * level:
+            yield self.finding(
+                vitals.output.layer,
+                f"The first loss is {loss / level:.3g} times that of always answering 0.",
+                severity="error" if loss > 100 * _BASELINE * level else "warning",
+                observed=loss / level,
+                expected=f"at most {_BASELINE:g}",
+                fix=_head(vitals),
+            )
+
+
+class UnfitActivation(Rule):
+    """The last activation does not fit the loss.
+
+    **What it checks.** A softmax over one unit; a ReLU or tanh whose values are taken for probabilities or
+    for logits; a softmax or sigmoid before a loss that applies its own.
+
+    **Why it matters.** A softmax over one unit is 1, always. A loss of logits that is given probabilities
+    sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e).
+
+    **Instead.** Logits with a loss of logits; for one unit a sigmoid.
+    """
+
+    code, name, severity = "OUT102", "unfit-activation", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that the last activation does not fit."""
+        output = vitals.output
+        ends, kind, units = output.ends_in, output.kind, output.shape[-1] if output.shape else 1
+        classifies = kind in ("cross_entropy", "binary_cross_entropy")
+        if ends == "softmax" and units == 1:
+            message, severity = "A softmax over one unit is always 1: the output depends on nothing.", "error"
+        elif ends in ("relu", "tanh") and classifies:
+            message = f"The output ends in {ends}, and the loss takes it for {_taken(vitals)}."
+            severity = "warning"
+        elif ends in ("softmax", "sigmoid") and classifies and output.logits:
+            message, severity = f"The loss applies its own {ends} to what a {ends} has made.", "warning"
+        else:
+            return
+        yield self.finding(
+            output.layer,
+            message,
+            severity="error" if severity == "error" else "warning",
+            expected="logits, or probabilities where the loss expects them",
+            fix=Fix("leave the last activation out, or choose the loss that fits it"),
+        )
+
+
+class ClassPrior(Rule):
+    """The classes are uneven, and the last bias does not say so.
+
+    **What it checks.** ln C less the entropy of the classes in the batch, above 0.1, where the last layer has
+    a bias.
+
+    **Why it matters.** The first steps only learn the frequencies; a bias of their logarithms knows them.
+
+    **Evidence.** It helps the heads of detectors (RetinaNet's -4.595), and hurt a language model slightly:
+    an info, not more.
+
+    **Instead.** The logarithms of the frequencies as the last bias.
+
+    **References.** Lin et al. (2017), arXiv:1708.02002, 3.3.
+    """
+
+    code, name, severity = "OUT103", "class-prior", "info"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that a bias would help."""
+        target = vitals.target
+        if target is None or target.classes < 2 or vitals.examples < 8 * target.classes:
+            return
+        gain = math.log(target.classes) - target.entropy
+        biased = any(len(parameter.shape) == 1 for parameter in vitals.of_layer(vitals.output.layer))
+        if gain > _PRIOR and biased and vitals.output.values.sd < 1:
+            yield self.finding(
+                vitals.output.layer,
+                f"The classes have an entropy of {target.entropy:.2f} of {math.log(target.classes):.2f} "
+                f"nats: the logarithms of their frequencies as the last bias begin {gain:.2f} lower.",
+                observed=gain,
+                expected=f"at most {_PRIOR}",
+                fix=Fix("the logarithms of the frequencies as the bias of the last layer"),
+            )
+
+
+class LargeLogits(Rule):
+    """The logits of a tied embedding are large.
+
+    **What it checks.** The standard deviation of the outputs, above 3, where the last layer is also the table
+    of an embedding.
+
+    **Why it matters.** A table of N(0, 1), which is right for looking up, makes logits of variance n_embd.
+
+    **Evidence.** N(0, 1) at 768 channels: a first loss of 743 (fastai#2090). GPT-2's N(0, 0.02) has 0.55.
+
+    **Instead.** A standard deviation of 0.02, or 1 / sqrt(n_embd), for the table.
+    """
+
+    code, name, severity = "OUT104", "large-logits", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that tied logits are large."""
+        output = vitals.output
+        if output.tied and output.values.sd > _LOGITS:
+            yield self.finding(
+                output.layer,
+                f"Logits have a standard deviation of {output.values.sd:.3g}, and {output.layer} is tied to "
+                "an embedding.",
+                observed=output.values.sd,
+                expected=f"at most {_LOGITS:g}",
+                fix=Fix("nn.init.normal_(table, std=0.02)", scheme="gpt2"),
+            )
+
+
+def baseline(vitals: Vitals) -> float | None:
+    """Return the loss of a guess: ln C, or the variance of the targets; None where nobody knows."""
+    target, kind = vitals.target, vitals.output.kind
+    if target is None:
+        return None
+    if kind == "cross_entropy":
+        return math.log(target.classes) if target.classes > 1 else None
+    if kind == "binary_cross_entropy":
+        return math.log(2)
+    return target.variance if kind == "mse" and target.variance else None
+
+
+def _taken(vitals: Vitals) -> str:
+    return "logits" if vitals.output.logits else "probabilities"
+
+
+def _head(vitals: Vitals) -> Fix:
+    return Fix(
+        f'a smaller last layer: fanin.initialize(model, "auto"), or zeros for {vitals.output.layer}',
+        scheme="auto",
+    )
+
+
+RULES = (HighInitialLoss, UnfitActivation, ClassPrior, LargeLogits)

@@ -1,0 +1,166 @@
+"""SAT: units at the flat ends of their function, units that are dead, attention that looks at one key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Layer, Vitals
+
+_SATURATED = 0.25, 0.5
+_DEAD = 0.5, 0.9
+_FOCUSED = 0.3
+_FIX = Fix('fanin.initialize(model, "auto", inputs=...), or weights of a smaller scale', scheme="auto")
+
+
+class SaturatedUnits(Rule):
+    """Bounded activations stand at their ends, where their slope is nearly 0.
+
+    **What it checks.** The share of a layer's values where |tanh| > 0.97, or a sigmoid is outside of
+    0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt.
+
+    **Why it matters.** Gradients are multiplied by the slope: below 0.06 for tanh, 0.03 for a sigmoid.
+
+    **Evidence.** Healthy models have 18 % at most, faults 69 to 100 %.
+
+    **Instead.** Weights of variance 1 / fan_in, zero biases, standardized inputs.
+
+    **References.** Glorot and Bengio (2010), PMLR 9.
+    """
+
+    code, name, severity = "SAT101", "saturated-units", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first saturated layer, with all others."""
+        found = [layer for layer in _inner(vitals) if (layer.saturated or 0) > _SATURATED[0]]
+        if not found:
+            return
+        first = found[0]
+        worst = max(layer.saturated or 0 for layer in found)
+        also = f", and {len(found) - 1} more activations" if len(found) > 1 else ""
+        yield self.finding(
+            first,
+            f"{first.saturated:.0%} of the values of {first.name} ({first.function}) are saturated{also}.",
+            severity="error" if worst > _SATURATED[1] else "warning",
+            observed=first.saturated,
+            expected=f"at most {_SATURATED[0]:.0%}",
+            fix=_FIX,
+            layers={layer.name: layer.saturated for layer in found},
+        )
+
+
+class DeadUnits(Rule):
+    """Units with a ReLU are 0 for every example.
+
+    **What it checks.** The share of a layer's units that are 0 at all examples and positions, of which there
+    are at least 256: above half is a warning, from 90 % an error.
+
+    **Why it matters.** A unit that is always 0 has no gradient: it never learns.
+
+    **Evidence.** Half of all values are 0 in a healthy ReLU network, which says nothing; at eight positions
+    54 % of the units of a squeeze-and-excitation are 0 by chance.
+
+    **Instead.** Zero biases, weights of mean 0, standardized inputs; a leaky activation.
+
+    **References.** Lu et al. (2019), arXiv:1903.06733.
+    """
+
+    code, name, severity = "SAT102", "dead-units", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first layer with dead units."""
+        found = [layer for layer in _inner(vitals) if (layer.dead or 0) > _DEAD[0]]
+        if not found:
+            return
+        first = found[0]
+        worst = max(layer.dead or 0 for layer in found)
+        also = f", and {len(found) - 1} more activations" if len(found) > 1 else ""
+        yield self.finding(
+            first,
+            f"{first.dead:.0%} of the {first.units} units of {first.name} are 0 at all {first.places} "
+            f"places{also}.",
+            severity="error" if worst >= _DEAD[1] else "warning",
+            observed=first.dead,
+            expected=f"at most {_DEAD[0]:.0%}",
+            fix=_FIX,
+            layers={layer.name: layer.dead for layer in found},
+        )
+
+
+class DeadOutput(Rule):
+    """The output is 0 for every example, behind a ReLU.
+
+    **What it checks.** Whether the model ends in a ReLU whose values are all 0.
+
+    **Why it matters.** No gradient passes: nothing in the model ever learns. A single output unit with a ReLU
+    is born dead with a probability of about one half.
+
+    **Evidence.** facebookresearch/dlrm#358: all outputs and all gradients were 0.
+
+    **Instead.** No activation, or softplus, at the output; a bias of 0.
+    """
+
+    code, name, severity = "SAT103", "dead-output", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that the output is dead."""
+        output = vitals.output
+        if output.ends_in != "relu" or output.values.largest > 0:
+            return
+        chance = vitals.born_dead
+        of_seeds = f" So are {chance:.0%} of {vitals.seeds} networks of other seeds." if chance else ""
+        yield self.finding(
+            output.layer,
+            f"The output is 0 for all {vitals.examples} examples, behind a ReLU, which passes no gradient."
+            f"{of_seeds}",
+            observed=0.0,
+            expected="values above 0",
+            fix=Fix("leave the ReLU at the output out, or use softplus; begin with a bias of 0"),
+        )
+
+
+class FocusedAttention(Rule):
+    """Queries look at one key each.
+
+    **What it checks.** The mean entropy of the weights of an attention over the logarithm of their number:
+    below 0.3 is a warning.
+
+    **Why it matters.** A softmax whose largest weight is near 1 passes little gradient to its logits: which
+    key a query looks at is decided by the first weights.
+
+    **Evidence.** einygpt#3: .09 with queries and keys drawn at 1 / sqrt(head_dim), .89 when mended.
+
+    **Instead.** Variance 1 / n_embd for the matrices of queries and keys, or a norm for both.
+
+    **References.** Zhai et al. (2023), arXiv:2303.06296.
+    """
+
+    code, name, severity = "SAT104", "focused-attention", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first attention of low entropy."""
+        found = [layer for layer in vitals.layers if layer.entropy is not None and layer.entropy < _FOCUSED]
+        if not found:
+            return
+        first = found[0]
+        also = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        yield self.finding(
+            first,
+            f"The entropy of the attention of {first.name} is {first.entropy:.2f} of that of equal weights"
+            f"{also}.",
+            observed=first.entropy,
+            expected=f"above {_FOCUSED}",
+            fix=Fix('fanin.initialize(model, "auto", inputs=...) for its queries and keys', scheme="auto"),
+            layers={layer.name: layer.entropy for layer in found},
+        )
+
+
+def _inner(vitals: Vitals) -> Iterator[Layer]:
+    """Yield activations but for the one that makes the output."""
+    activations = [layer for layer in vitals.layers if layer.kind == "activation"]
+    last = activations[-1:] if vitals.output.ends_in else []
+    yield from (layer for layer in activations if layer not in last)
+
+
+RULES = (SaturatedUnits, DeadUnits, DeadOutput, FocusedAttention)

@@ -1,0 +1,182 @@
+"""SET: parameters that nothing initialized, that no gradient reaches, or that never begin to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Parameter, Vitals
+
+_LARGE = 50.0
+
+
+class Unmade(Rule):
+    """Parameters have no values.
+
+    **What it checks.** Parameters on the meta device, and lazy ones that no batch has made.
+
+    **Why it matters.** What `to_empty` makes of them is whatever was in memory.
+
+    **Instead.** `fanin.initialize(model, "auto", inputs=...)`, which fills models on meta.
+    """
+
+    code, name, severity = "SET101", "unmade-parameters", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that parameters have no values."""
+        found = [parameter for parameter in vitals.parameters if parameter.meta]
+        if found:
+            yield self.finding(
+                found[0].name,
+                f"{_counted(found)} no values: {_names(found)}.",
+                observed=float(len(found)),
+                expected="values",
+                fix=Fix('fanin.initialize(model, "auto", inputs=...)'),
+                parameters=[one.name for one in found],
+            )
+
+
+class Unreached(Rule):
+    """No gradient reaches trained parameters.
+
+    **What it checks.** Parameters that ask for a gradient and get none: they have no part in the loss.
+
+    **Why it matters.** They stay as they are: a layer that is not called, a branch that is cut off, a
+    `detach`, or a head that this loss does not use.
+
+    **Instead.** Use them, or leave them out; `requires_grad_(False)` says that it is meant.
+    """
+
+    code, name, severity = "SET102", "unreached-parameters", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that parameters are not reached."""
+        found = [one for one in vitals.trained if one.gradient is None and not one.meta]
+        if found and len(found) < len(vitals.trained):
+            yield self.finding(
+                found[0].name,
+                f"{_counted(found)} no part in the loss: {_names(found)}.",
+                observed=float(len(found)),
+                expected="a gradient, or requires_grad_(False)",
+                fix=Fix("use them, leave them out, or freeze them"),
+                severity="warning" if any(len(one.shape) > 1 for one in found) else "info",
+                parameters=[one.name for one in found],
+            )
+
+
+class StuckZeros(Rule):
+    """Parameters have no gradient at step 0, and none after some steps.
+
+    **What it checks.** Whether the whole gradient of a weight is exactly 0 at step 0 and after each of three
+    tiny steps of an optimizer, on a copy.
+
+    **Why it matters.** Zeros on purpose unlock: behind a head of zeros 99 % of a ViT's parameters have no
+    gradient at step 0, and all of them have one after a step. Two factors of zeros (LoRA's A and B), a gate
+    that is ReLU(0), or units that are dead never do.
+
+    **Evidence.** Of the parameters with a gradient of exactly 0, a zero-head ViT has .999, then 0; LoRA with
+    A = B = 0 has 1 for ever (cosmos-predict2.5#15, relora#18).
+
+    **Instead.** Random values for one of the two factors.
+
+    **References.** Hu et al. (2021), arXiv:2106.09685, 4.1.
+    """
+
+    code, name, severity = "SET103", "stuck-zeros", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that parameters are stuck, as some of them are zeros."""
+        zeros = [one for one in _stuck(vitals) if one.values.largest == 0]
+        weights = [one for one in zeros if len(one.shape) > 1]
+        if weights:
+            fix = Fix("random values for one of two factors of zeros; no ReLU behind zeros")
+            yield _told(self, vitals, weights, fix)
+
+
+class StuckParameters(Rule):
+    """Parameters that are no zeros have no gradient, and do not get one.
+
+    **What it checks.** As SET103, of parameters that are not zeros themselves.
+
+    **Why it matters.** Something between them and the loss passes nothing: units that are dead, a saturated
+    function, a product with 0.
+
+    **Evidence.** As for SET103.
+
+    **Instead.** Look at the layers behind the first of them.
+    """
+
+    code, name, severity = "SET105", "stuck-parameters", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that parameters are stuck, and none of them is zeros."""
+        found = list(_stuck(vitals))
+        if any(one.values.largest == 0 and len(one.shape) > 1 for one in found):
+            return
+        weights = [one for one in found if len(one.shape) > 1]
+        if weights:
+            yield _told(self, vitals, weights, Fix("look at the layers behind the first of them"))
+
+
+class WidelyOff(Rule):
+    """Weights are of another scale than any scheme would give them.
+
+    **What it checks.** The standard deviation of a weight against that of `auto`: more than 50 times as large
+    or as small.
+
+    **Why it matters.** It may be meant (a scaled head, SIREN's first layer, mu-parametrization): an info.
+
+    **Evidence.** Weights within a factor of 2 say nothing; SIREN's hidden weights are 30 times below He.
+
+    **Instead.** `fanin.plan(model, "auto")` shows what would be usual, and why.
+    """
+
+    code, name, severity = "SET104", "unusual-scale", "info"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the weights of an unusual scale."""
+        for one in vitals.parameters:
+            if not one.reference or not one.values.sd or len(one.shape) < 2:
+                continue
+            ratio = one.values.sd / one.reference
+            if not 1 / _LARGE < ratio < _LARGE:
+                yield self.finding(
+                    one.name,
+                    f"{one.name} has a standard deviation of {one.values.sd:.2g}; auto gives it "
+                    f"{one.reference:.2g}.",
+                    observed=ratio,
+                    expected=f"within {_LARGE:g} times",
+                    fix=Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto"),
+                )
+
+
+def _stuck(vitals: Vitals) -> Iterator[Parameter]:
+    yield from (one for one in vitals.trained if one.stuck)
+
+
+def _told(rule: Rule, vitals: Vitals, weights: list[Parameter], fix: Fix) -> Finding:
+    """Return the finding that weights are stuck, and the share of all values that are."""
+    found = list(_stuck(vitals))
+    share = sum(one.size for one in found) / max(sum(one.size for one in vitals.trained), 1)
+    return rule.finding(
+        weights[0].name,
+        f"{_counted(weights)} a gradient of exactly 0 at step 0 and after {len(weights[0].zero) - 1} steps: "
+        f"{_names(weights)}. So have {share:.0%} of all values.",
+        observed=share,
+        expected="a gradient after one step",
+        fix=fix,
+        parameters=[one.name for one in found],
+    )
+
+
+def _counted(found: list[Parameter]) -> str:
+    return "1 parameter has" if len(found) == 1 else f"{len(found)} parameters have"
+
+
+def _names(found: list[Parameter]) -> str:
+    names = [one.name for one in found]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+RULES = (Unmade, Unreached, StuckZeros, WidelyOff, StuckParameters)

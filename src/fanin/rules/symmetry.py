@@ -1,0 +1,148 @@
+"""SYM: units, tensors and layers that are copies of each other, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Layer, Parameter, Vitals
+
+_MANY = 0.5
+
+
+class IdenticalUnits(Rule):
+    """Hidden units compute the same, and learn the same.
+
+    **What it checks.** Units of one layer that are equal in their outputs over the whole batch AND in the
+    gradients with respect to them. The last layer is exempt, and so are layers of one unit.
+
+    **Why it matters.** Gradient descent keeps them equal for ever: a layer of a thousand such units is a
+    layer of one.
+
+    **Evidence.** Equal rows of a weight alone give 9 false alarms in 46 healthy models: what reads nothing
+    yet, as a head of zeros or a LoRA factor, has equal rows and different gradients, and separates at once.
+
+    **Instead.** Random weights: `fanin.initialize(model, "he_normal")`. Constants are for biases and for
+    scales of norms.
+
+    **References.** Goodfellow et al. (2016), Deep Learning, 8.4.
+    """
+
+    code, name, severity = "SYM101", "identical-units", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the layers with twins; the first of them stands for what follows."""
+        hidden = list(_hidden(vitals))
+        found = [layer for layer in hidden if layer.twins > 0]
+        if len(found) < len(hidden):  # zeros beside random weights are factors or gates: see stuck-zeros
+            found = [layer for layer in found if layer.output.scale > 0]
+        if not found:
+            return
+        first = max(found, key=lambda layer: (layer.twins >= _MANY, -vitals.layers.index(layer)))
+        others = [layer.name for layer in found if layer is not first]
+        also = f", and so are units of {len(others)} more layers" if others else ""
+        yield self.finding(
+            first,
+            f"{first.twins:.0%} of the {first.units} units of {first.name} are equal to another one, in "
+            f"their outputs and in their gradients{also}.",
+            observed=first.twins,
+            expected="0",
+            fix=Fix(
+                'fanin.initialize(model, "he_normal") draws weights at random',
+                scheme="he_normal",
+                layers=tuple(layer.name for layer in found),
+            ),
+            layers=[layer.name for layer in found],
+        )
+
+
+class IdenticalTensors(Rule):
+    """Weights of different layers hold the same random values.
+
+    **What it checks.** Whether two weights of the same shape, which are not tied and not constant, are equal
+    in every element.
+
+    **Why it matters.** Every statistic of each layer looks normal, and yet the layers begin as copies of each
+    other: their products are far from those of independent ones. It comes from one seeded initializer that
+    many layers share (Keras), from layers that were copied (`copy.deepcopy`, `nn.TransformerEncoder`), or
+    from a seed that is set again before every layer.
+
+    **Evidence.** Only a comparison of tensors finds it (keras-team/keras-hub#352,
+    LeelaChessZero/lczero-training#218).
+
+    **Instead.** An initializer, or a seed, for each layer; or `fanin.initialize`, whose weights depend on the
+    seed and the parameter's name.
+    """
+
+    code, name, severity = "SYM102", "identical-tensors", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield each set of equal weights."""
+        same: dict[tuple, list[Parameter]] = {}
+        for parameter in vitals.parameters:
+            if parameter.digest and len(parameter.shape) > 1:
+                same.setdefault((parameter.shape, parameter.digest), []).append(parameter)
+        sets = [several for several in same.values() if len(several) > 1]
+        if not sets:
+            return
+        first = sets[0]
+        names = [one.name for several in sets for one in several]
+        more = f" ({len(names)} tensors in {len(sets)} sets)" if len(sets) > 1 else ""
+        yield self.finding(
+            first[0].name,
+            f"{first[0].name} and {first[1].name} hold the same {first[0].size} random values{more}.",
+            observed=float(len(names)),
+            expected="0 equal tensors",
+            fix=Fix(
+                'fanin.initialize(model, "auto", inputs=...), whose weights depend on the parameter\'s name',
+                scheme="auto",
+            ),
+            tensors=names,
+        )
+
+
+class EqualOutputs(Rule):
+    """All outputs of a model are the same number.
+
+    **What it checks.** Whether the units of the last layer are equal in their outputs and in their weights,
+    which are not zero.
+
+    **Why it matters.** With equal rows the gradients that a softmax sends back through them add up to 0: the
+    layers before begin to learn late. Gradients tell the rows apart after one step, which is why it is a
+    warning.
+
+    **Evidence.** A head of ones (DeepDiagnosis, CIFAR): the gradient of the body is 1e-8.
+
+    **Instead.** A small random head, or one of zeros.
+    """
+
+    code, name, severity = "SYM103", "equal-outputs", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that all outputs are the same."""
+        last = vitals.weighted[-1] if vitals.weighted else None
+        if last is None or last.units < 2 or last.alike < 1 or not last.output.scale:
+            return
+        yield self.finding(
+            last,
+            f"All {last.units} units of {last.name} have the same weights, so that all outputs are equal.",
+            observed=last.alike,
+            expected="different weights, or zeros",
+            fix=Fix(
+                'fanin.initialize(model, "glorot_uniform") for this layer',
+                scheme="glorot_uniform",
+                layers=(last.name,),
+            ),
+        )
+
+
+def _hidden(vitals: Vitals) -> Iterator[Layer]:
+    weighted = vitals.weighted
+    last = weighted[-1].name if weighted else ""
+    yield from (
+        layer for layer in weighted if layer.units > 1 and layer.name not in (last, vitals.output.layer)
+    )
+
+
+RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs)

@@ -1,0 +1,248 @@
+"""What a model does at step 0, with one batch: everything that rules look at, whatever the framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+Loss = Literal["cross_entropy", "binary_cross_entropy", "mse", "other", "none"]
+"""What is minimized: as far as it is known; "none" where gradients are of the outputs themselves."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a layer's class is written.
+
+    Args:
+        file: The file; "" where it is unknown.
+        line: Its first line.
+    """
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Moments of a tensor.
+
+    Args:
+        mean: E[x].
+        sd: Standard deviation of x.
+        largest: Largest |x|.
+        finite: Whether all elements are finite numbers; the others are of those that are.
+    """
+
+    mean: float
+    sd: float
+    largest: float
+    finite: bool = True
+
+    @property
+    def scale(self) -> float:
+        """sqrt(E[x^2])."""
+        return (self.mean**2 + self.sd**2) ** 0.5
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What goes through one call of a layer, or of a function inside of one.
+
+    Args:
+        name: Path of the layer, "#2" after it for a second call.
+        type: Its type.
+        kind: "weights" for a product with weights, "norm", "activation", "attention", or "other".
+        function: The function's name, of activations: "relu", "tanh", "sigmoid", ...
+        shape: Shape of the output.
+        units: Units (channels) of the output.
+        places: Examples times positions of the output.
+        output: Moments of the output.
+        gradient: Moments of the gradient with respect to it; None where none arrives.
+        source: sqrt(E[x^2]) of what it reads.
+        zeros: Share of zeros in the output.
+        saturated: Share of the output where the function is flat at its ends; None for others.
+        dead: Share of the units that are zero at all places; None where that says nothing.
+        twins: Share of the units that equal another unit, in the output and in the gradient.
+        alike: Share of the twins whose weights are the same too.
+        similarity: Mean cosine between the outputs of two examples; None for one example.
+        variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
+        entropy: Of attention: mean entropy of its weights over the logarithm of their number.
+        where: Where its class is written.
+    """
+
+    name: str
+    type: str
+    kind: str
+    shape: tuple[int, ...]
+    output: Spread
+    units: int = 1
+    places: int = 1
+    function: str = ""
+    gradient: Spread | None = None
+    source: float | None = None
+    zeros: float = 0.0
+    saturated: float | None = None
+    dead: float | None = None
+    twins: float = 0.0
+    alike: float = 0.0
+    similarity: float | None = None
+    variation: float | None = None
+    entropy: float | None = None
+    where: Source = field(default_factory=Source)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter, and its gradient at step 0 and after tiny steps.
+
+    Args:
+        name: Its path.
+        shape: Its shape.
+        layer: Path of the layer that has it.
+        values: Moments of its values.
+        trained: Whether it is trained.
+        digest: The same for the same values; "" for those that are all equal.
+        gradient: sqrt(E[g^2]) at step 0; None where no gradient reaches it.
+        zero: Share of exact zeros of its gradient at steps 0, 1, ..., as many as were made.
+        meta: Whether it has no values.
+        reference: Standard deviation that `auto` would give it; None where nobody knows.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    layer: str
+    values: Spread
+    trained: bool = True
+    digest: str = ""
+    gradient: float | None = None
+    zero: tuple[float, ...] = ()
+    meta: bool = False
+    reference: float | None = None
+
+    @property
+    def size(self) -> int:
+        """How many values it has."""
+        size = 1
+        for axis in self.shape:
+            size *= axis
+        return size
+
+    @property
+    def stuck(self) -> bool:
+        """Whether its whole gradient is exactly zero, at step 0 and after all steps that were made."""
+        return len(self.zero) > 1 and min(self.zero) == 1.0
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input.
+
+    Args:
+        name: Its name, or its number.
+        shape: Its shape.
+        values: Moments of its elements.
+        features: Standard deviation of each feature, the smallest and the largest that are not 0.
+        constant: Share of the features that are the same in all examples.
+        tokens: Whether it looks up rows of tables.
+        described: Whether it is drawn, not the user's data.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: Spread
+    features: tuple[float, float] | None = None
+    constant: float = 0.0
+    tokens: bool = False
+    described: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the outputs are compared with.
+
+    Args:
+        classes: Number of classes; 0 where it is no classification.
+        entropy: Entropy of the classes' frequencies in the batch, in nats.
+        variance: Variance of real targets.
+        mean: Their mean.
+    """
+
+    classes: int = 0
+    entropy: float = 0.0
+    variance: float = 0.0
+    mean: float = 0.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the model returns, and the loss.
+
+    Args:
+        values: Moments of the first output.
+        shape: Its shape.
+        loss: The first value of the loss; None where there is none.
+        kind: What the loss is.
+        ends_in: The function that makes the output, where it is an activation: "relu", "softmax", ...
+        layer: Path of the last layer with weights.
+        variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
+        tied: Whether the last layer's weights are those of an embedding.
+        logits: Whether the loss takes it for logits.
+    """
+
+    values: Spread
+    shape: tuple[int, ...]
+    loss: float | None = None
+    kind: Loss = "none"
+    ends_in: str = ""
+    layer: str = ""
+    variation: float | None = None
+    tied: bool = False
+    logits: bool = True
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """A model at step 0.
+
+    Args:
+        model: What it is called.
+        framework: "torch", "keras" or "jax".
+        layers: In the order of execution.
+        parameters: Of the whole model.
+        inputs: What it was given.
+        output: What it returned.
+        target: What that was compared with; None where there is no loss.
+        dtype: Type of its weights.
+        examples: Size of the batch.
+        born_dead: Of several seeds, the share of networks that are born dead; None for one.
+        seeds: How many networks were looked at.
+        notes: What to know.
+    """
+
+    model: str
+    framework: str
+    layers: tuple[Layer, ...]
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[Input, ...]
+    output: Output
+    target: Target | None = None
+    dtype: str = "float32"
+    examples: int = 1
+    born_dead: float | None = None
+    seeds: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weighted(self) -> tuple[Layer, ...]:
+        """Layers with weights, in their order."""
+        return tuple(layer for layer in self.layers if layer.kind == "weights")
+
+    @property
+    def trained(self) -> tuple[Parameter, ...]:
+        """Parameters that are trained."""
+        return tuple(parameter for parameter in self.parameters if parameter.trained)
+
+    def of_layer(self, path: str) -> Iterator[Parameter]:
+        """Yield the parameters of a layer."""
+        yield from (parameter for parameter in self.parameters if parameter.layer == path)
