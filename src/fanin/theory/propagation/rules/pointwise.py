@@ -10,6 +10,7 @@ import numpy as np
 
 from fanin.errors import FaninError
 from fanin.graph.signal import Law, Node
+from fanin.theory.propagation.alignment import common, moved
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import over_positions
@@ -69,10 +70,14 @@ def _operands(node: Node, inputs: list[Value]) -> list[Value | float]:
 
 
 def _of_signals(node: Node, operands: list[Value | float], applied: Function, context: Context) -> Result:
-    signals = [value for value in operands if isinstance(value, Signal)]
-    places = _common(signals)
+    places = common([value for value in operands if isinstance(value, Signal)])
     if places is None:
         return Result(Unknown(f"{node.name}: its inputs have different positions"))
+    backs: list[Callable[[Cotangent], Cotangent]] = []
+    for number, value in enumerate(operands):
+        operands[number], back = _moved(value, places, context)
+        backs.append(back)
+    signals = [value for value in operands if isinstance(value, Signal)]
     arrays = [_array(value, node, places, context) for value in operands]
     with np.errstate(all="ignore"):
         values = applied.value(*arrays)
@@ -97,7 +102,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found: Contributions = []
-        for operand, array, slope in zip(operands, arrays, slopes, strict=True):
+        for operand, array, slope, returned in zip(operands, arrays, slopes, backs, strict=True):
             if isinstance(operand, float):
                 continue
             back = cotangent.times(slope) if np.any(slope) else None
@@ -106,7 +111,8 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
             if isinstance(operand, Kernel) and back is not None:
                 context.of_elements(operand, node, back, y)
             is_signal = isinstance(operand, Signal) and back is not None
-            found.append(_summed(back, array, operand, y) if is_signal and back is not None else None)
+            summed = _summed(back, array, operand, y) if is_signal and back is not None else None
+            found.append(None if summed is None else returned(summed))
         return found
 
     return Result(y, pullback)
@@ -138,16 +144,12 @@ def _drifted(
     return replace(back, chance=back.chance + power * chance, drift=drift)
 
 
-def _common(signals: list[Signal]) -> Places | None:
-    """Return the places that all signals have, or those that have one position only lack."""
-    found = Places()
-    for signal in signals:
-        if signal.places.total == 1:
-            continue
-        if found.total > 1 and found != signal.places:
-            return None
-        found = signal.places
-    return found
+def _moved(
+    value: Value | float, places: Places, context: Context
+) -> tuple[Value | float, Callable[[Cotangent], Cotangent]]:
+    if not isinstance(value, Signal):
+        return value, lambda cotangent: cotangent
+    return moved(value, places, context.normals)
 
 
 def _array(value: Value | float, node: Node, places: Places, context: Context) -> Array:
