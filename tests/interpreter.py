@@ -215,10 +215,25 @@ def _scan(node: Node, read: Sequence[Any], weights: Mapping[str, Any]) -> Any:
 
 
 def _loss(node: Node, predictions: Any, targets: Any) -> Any:
+    over = {"mean": np.mean, "sum": np.sum}[node["reduction"]]
     if node["kind"] == "mse":
-        return np.mean(np.square(predictions - targets))
-    assert node["kind"] == "cross_entropy", node
-    return -np.mean(np.sum(targets * special.log_softmax(predictions, node["axis"]), node["axis"]))
+        return over(np.square(predictions - targets))
+    if node["kind"] == "binary_cross_entropy":
+        assert node["logits"]
+        return over(np.logaddexp(0, predictions) - targets * predictions)
+    axis, classes = node["axis"], np.shape(predictions)[node["axis"]]
+    if np.ndim(targets) < np.ndim(predictions):  # labels
+        targets = np.moveaxis(np.eye(classes)[targets], -1, axis)
+    share = node.get("smoothing", 0.0)
+    targets = (1 - share) * targets + share / classes
+    return over(-np.sum(targets * special.log_softmax(predictions, axis), axis))
+
+
+def _opaque(node: Node, *read: Any) -> Any:
+    assert node["operator"] == "take_along_axis", f"{node['operator']} is not understood"
+    value, ids = read
+    places = np.expand_dims(ids, node["axis"])
+    return np.take_along_axis(value, places, node["axis"]).reshape(node.shape)
 
 
 _RULES: dict[str, Callable[..., Any]] = {
@@ -241,4 +256,5 @@ _RULES: dict[str, Callable[..., Any]] = {
     "broadcast": _broadcast,
     "pad": lambda node, x: np.pad(x, node["padding"], constant_values=node["value"]),
     "loss": _loss,
+    "opaque": _opaque,
 }

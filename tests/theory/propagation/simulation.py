@@ -96,7 +96,13 @@ def _forward(graph, laws, random):
         elif node.op == "dropout":
             value = _dropped(node, values[node.inputs[0]], random)
         elif node.op == "loss":
-            value = _loss(node["kind"], values[node.inputs[0]], random)
+            value = _loss(
+                node["kind"],
+                values[node.inputs[0]],
+                random,
+                *(values[name].detach() for name in node.inputs[1:]),
+                reduction=node["reduction"],
+            )
         else:
             value = OPS[node.op](node, [values[name] for name in node.inputs])
         assert tuple(value.shape) == node.shape, (node, value.shape)
@@ -154,14 +160,20 @@ def _dropped(node: Node, x, random):
     return x * keep / (1 - node["rate"])
 
 
-def _loss(kind, x, random):
+def _loss(kind, x, random, targets=None, reduction="mean"):
     if kind == "cross_entropy":
         flat = x.reshape(-1, x.shape[-1])
-        return f.cross_entropy(flat, torch.randint(0, x.shape[-1], (len(flat),), generator=random))
+        if targets is None:
+            targets = torch.randint(0, x.shape[-1], (len(flat),), generator=random)
+        else:
+            targets = targets.reshape(flat.shape if targets.is_floating_point() else (-1,))
+        found = f.cross_entropy(flat, targets, reduction=reduction)
+        return found.reshape(x.shape[:-1]) if reduction == "none" else found
     if kind == "binary_cross_entropy":
-        labels = torch.randint(0, 2, x.shape, generator=random) * 1.0
-        return f.binary_cross_entropy_with_logits(x, labels)
-    return f.mse_loss(x, torch.randn(x.shape, generator=random))
+        labels = torch.randint(0, 2, x.shape, generator=random) * 1.0 if targets is None else targets
+        return f.binary_cross_entropy_with_logits(x, labels.expand(x.shape), reduction=reduction)
+    targets = torch.randn(x.shape, generator=random) if targets is None else targets.expand(x.shape)
+    return f.mse_loss(x, targets, reduction=reduction)
 
 
 def _backward(graph, values, loss, random):

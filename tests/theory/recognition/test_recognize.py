@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -270,18 +271,153 @@ def test_biases_means_and_pools():
     assert next(node for node in found if node.op == "pool")["count_pad"] is False
 
 
-def test_losses_at_the_end():
-    def squared(params, x, y):
-        return jnp.mean((x @ params[0] - y) ** 2)
+def logits(params, x):
+    return x @ params[0]
 
-    def entropy(params, x, y):
-        return -(jax.nn.one_hot(y, 4) * jax.nn.log_softmax(x @ params[0])).sum(-1).mean()
 
-    params, labels = (values(3, 4),), np.array([1, 0, 3, 3, 2], np.int32)
-    for function, targets, kind in ((squared, values(5, 4), "mse"), (entropy, labels, "cross_entropy")):
-        _, found = both(function, values(5, 3), targets, params=params)
-        last = found[found.outputs[0]]
-        assert (last.op, last["kind"], found[last.inputs[0]].op) == ("loss", kind, "linear")
+def binary(z, y):
+    return -y * jax.nn.log_sigmoid(z) - (1 - y) * jax.nn.log_sigmoid(-z)
+
+
+def of_probabilities(p, y):
+    return y * jnp.log(p) + (1 - y) * jnp.log(1 - p)
+
+
+def of_labels(z, y):
+    return jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], -1)
+
+
+BINARY = {
+    "log_sigmoid": binary,
+    "optax": optax.sigmoid_binary_cross_entropy,
+    "softplus": lambda z, y: jax.nn.softplus(z) - y * z,
+    "logaddexp": lambda z, y: jnp.logaddexp(0, z) - z * y,
+    "stable": lambda z, y: jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z))),
+    "probabilities": lambda z, y: -of_probabilities(jax.nn.sigmoid(z), y),
+    "both signs": lambda z, y: y * jax.nn.softplus(-z) + (1 - y) * jax.nn.softplus(z),
+    "labels of two signs": lambda z, y: jax.nn.softplus(-(2 * y - 1) * z),
+}
+SQUARED = {
+    "optax": optax.squared_error,
+    "half": optax.l2_loss,
+    "other way around": lambda z, y: (y - z) ** 2,
+    "product": lambda z, y: (z - y) * (z - y),
+    "constant": lambda z, y: (z - 1) ** 2,
+}
+OF_CLASSES = {
+    "optax": optax.softmax_cross_entropy_with_integer_labels,
+    "optax, one-hot": lambda z, y: optax.softmax_cross_entropy(z, jax.nn.one_hot(y, 4)),
+    "smoothed": lambda z, y: optax.softmax_cross_entropy(z, optax.smooth_labels(jax.nn.one_hot(y, 4), 0.2)),
+    "taken": lambda z, y: -of_labels(z, y),
+    "taken with a minus inside": lambda z, y: of_labels(z, y) * -1.0,
+    "indexed": lambda z, y: -jax.nn.log_softmax(z)[jnp.arange(5), y],
+    "logarithm of softmax": lambda z, y: -jnp.log(jax.nn.softmax(z))[jnp.arange(5), y],
+    "mapped": lambda z, y: jax.vmap(lambda z, y: jax.nn.logsumexp(z) - z[y])(z, y),
+    "weighted": lambda z, y: -(jax.nn.one_hot(y, 4) * jax.nn.log_softmax(z)),
+}
+TOTALS = {
+    "mean": jnp.mean,
+    "sum": jnp.sum,
+    "negative": lambda each: -jnp.mean(-each),
+    "by rows": lambda each: each.reshape(5, -1).sum(-1).mean(),
+    "shared out": lambda each: each.sum() / 5,
+}
+
+
+@pytest.mark.parametrize("over", TOTALS)
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        *(("binary_cross_entropy", form) for form in BINARY),
+        *(("mse", form) for form in SQUARED),
+        *(("cross_entropy", form) for form in OF_CLASSES),
+    ],
+)
+def test_losses_in_all_forms(kind, form, over):
+    each = {"binary_cross_entropy": BINARY, "mse": SQUARED, "cross_entropy": OF_CLASSES}[kind][form]
+    targets = np.array([1, 0, 3, 3, 2], np.int32) if kind == "cross_entropy" else np.abs(values(5, 4))
+
+    _, found = both(
+        lambda params, x, y: TOTALS[over](each(logits(params, x), y)),
+        values(5, 3),
+        targets,
+        params=(values(3, 4),),
+    )
+    (node,) = [node for node in found if node.op == "loss"]
+    assert node["kind"] == kind
+    assert ops(found)[-1] == "loss" or found[found.outputs[0]]["scalars"] != (1.0, None)
+    predictions = found[node.inputs[0]]
+    assert predictions.op == "linear" or form == "labels of two signs"
+    if form not in ("constant", "labels of two signs"):
+        assert node.inputs[1] == "y"
+    assert node.get("smoothing", 0) == pytest.approx(0.2 if form == "smoothed" else 0)
+
+
+def test_a_mean_of_the_other_sign_is_a_loss_times_a_number():
+    _, found = both(
+        lambda params, x, y: -optax.l2_loss(logits(params, x), y).mean(),
+        values(5, 3),
+        values(5, 4),
+        params=(values(3, 4),),
+    )
+    last = found[found.outputs[0]]
+    assert (last["function"], last["scalars"]) == ("multiply", (-0.5, None))
+    assert found[last.inputs[0]].op == "loss"
+
+
+def test_several_losses_and_what_is_beside_them():
+    def loss(params, x, y, labels):
+        z = logits(params, x)
+        decay = 1e-2 * sum(jnp.sum(p**2) for p in params)
+        entropy = optax.softmax_cross_entropy_with_integer_labels(z, labels).mean()
+        return entropy + 0.1 * optax.squared_error(z, y).mean() + decay, z
+
+    _, found = both(
+        loss, values(5, 3), values(5, 4), np.array([1, 0, 3, 3, 2], np.int32), params=(values(3, 4),)
+    )
+    assert {node["kind"] for node in found if node.op == "loss"} == {"cross_entropy", "mse"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda params, x, y: optax.huber_loss(logits(params, x), y).mean(),
+        lambda params, x, y: jnp.mean(binary(logits(params, x), jnp.clip(y, 0, 1)) * y),
+        lambda params, x, y: jnp.mean((logits(params, x) - y) ** 2, 0),
+        lambda params, x, y: jnp.mean((logits(params, x) - y) ** 4),
+        lambda params, x, y: jnp.tanh(x * jnp.mean((logits(params, x) - y) ** 2)),
+    ],
+)
+def test_what_is_no_loss(function):
+    _, found = both(function, values(5, 3), np.abs(values(5, 4)), params=(values(3, 4),))
+    assert "loss" not in ops(found)
+
+
+def test_binary_losses_of_sigmoids_read_what_these_are_of():
+    nodes = (
+        Node("x", "input", (), (2, 3)),
+        Node("y", "input", (), (2, 3)),
+        Node("p", "elementwise", ("x",), (2, 3), attributes={"function": "sigmoid"}),
+        Node(
+            "loss",
+            "loss",
+            ("p", "y"),
+            attributes={"kind": "binary_cross_entropy", "reduction": "sum", "logits": False},
+        ),
+    )
+    found = recognize(SignalGraph(nodes, outputs=("loss",)))
+    assert found["loss"].inputs == ("x", "y")
+    assert (found["loss"]["logits"], found["loss"]["reduction"]) == (True, "sum")
+
+
+def test_layers_that_are_called_twice_end_once():
+    def loss(params, x, y):
+        return jnp.mean(jax.nn.softplus(x @ params["w"]) - y * (x @ params["w"]))
+
+    graph = signal_graph(loss, (values(5, 3), values(5, 4)), params={"w": values(3, 4)})
+    found = recognize(graph)
+    assert ops(found) == ["linear", "loss"]
+    assert found.layers == {"w": found[found.outputs[0]].inputs[0]}
 
 
 def test_activations_of_activations_of_the_same_value():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ class Draft:
     def __init__(self, graph: SignalGraph) -> None:
         self.graph = graph
         self.nodes = {node.name: node for node in graph}
+        self.layers = dict(graph.layers)
         self._ends = {*graph.outputs, *graph.layers.values()}
         self._varies: set[str] = set()
         for node in graph:
@@ -36,6 +37,11 @@ class Draft:
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
+
+    def end_elsewhere(self, places: Mapping[str, str]) -> None:
+        """Let layers end at other nodes with the same values."""
+        self.layers = {path: places.get(name, name) for path, name in self.layers.items()}
+        self._ends = {*self.graph.outputs, *self.layers.values()}
 
     def varies(self, name: str) -> bool:
         """Return whether a node's value depends on the inputs."""
@@ -88,7 +94,7 @@ class Draft:
         ends += [node.name for node in self.graph if node.name in self._ends]
         for name in ends:
             self._emit(name, nodes)
-        return replace(self.graph, nodes=tuple(nodes.values()))
+        return replace(self.graph, nodes=tuple(nodes.values()), layers=self.layers)
 
     def _same(self, name: str) -> str:
         """Return the node that another one repeats: a reshape keeps the shape."""

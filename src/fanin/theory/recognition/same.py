@@ -24,6 +24,7 @@ def once(draft: Draft) -> None:
             same_as = first.setdefault(key, node.name)
             if same_as != node.name:
                 same[node.name] = same_as
+    draft.end_elsewhere(same)
 
 
 def finite(draft: Draft, node: Node) -> None:

@@ -42,28 +42,33 @@ def _unshifted(draft: Draft, name: str, axis: int) -> str:
 
 def _logarithm(draft: Draft, node: Node) -> None:
     value, subtracted = node.inputs
-    made = bare(draft, subtracted)
-    shift = None
-    if function(made, "add") and len(made.inputs) == 2:  # log(sum(exp(x - m))) + m
+    found = log_sum(draft, subtracted)
+    if found is None or found[0] != value or not fits(draft[subtracted].shape, node.shape, (found[1],)):
+        return
+    draft.put(node, "softmax", (_unshifted(draft, *found),), axis=found[1], log=True)
+
+
+def log_sum(draft: Draft, name: str) -> tuple[str, int] | None:
+    """Return x and the axis where a node is log(sum(exp(x))) over it, or log(sum(exp(x - m))) + m."""
+    made, shift = bare(draft, name), None
+    if function(made, "add") and len(made.inputs) == 2:
         for log, other in (made.inputs, made.inputs[::-1]):
             if function(bare(draft, log), "log"):
                 made, shift = bare(draft, log), other
                 break
     if not function(made, "log"):
-        return
+        return None
     total = bare(draft, made.inputs[0])
     if function(total, "abs"):  # as JAX does, for sums with signs
         total = bare(draft, total.inputs[0])
     if total.op != "reduce" or total["function"] != "sum" or len(total["axes"]) != 1:
-        return
+        return None
     exponential, (axis,) = draft[total.inputs[0]], total["axes"]
-    if not function(exponential, "exp") or not fits(draft[subtracted].shape, node.shape, (axis,)):
-        return
+    if not function(exponential, "exp"):
+        return None
     inside = exponential.inputs[0]
+    if shift is None:
+        return inside, axis
     x = _unshifted(draft, inside, axis)
-    if (shift is None and value == inside) or (
-        shift is not None
-        and value == x != inside
-        and bare(draft, shift) is bare(draft, draft[inside].inputs[1])
-    ):
-        draft.put(node, "softmax", (x,), axis=axis, log=True)
+    same = x != inside and bare(draft, shift) is bare(draft, draft[inside].inputs[1])
+    return (x, axis) if same else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def _gather(graph: Builder, equation: Any, inputs: Sequence[Value]) -> Value | N
     if isinstance(places, Known) and not _by_rows(equation, value):
         return _fixed(graph, equation, value, np.asarray(places.array))
     if not _by_rows(equation, value):
-        return None
+        return _picked(graph, equation, value, places)
     if isinstance(places, Known) and graph.varies(value):
         return _fixed(graph, equation, value, np.asarray(places.array))
     aval = equation.outvars[0].aval
@@ -44,6 +45,50 @@ def _by_rows(equation: Any, value: Value) -> bool:
         and tuple(sizes) == (1, *value.shape[1:])
         and not getattr(numbers, "operand_batching_dims", ())
     )
+
+
+def _picked(graph: Builder, equation: Any, value: Value, places: Value) -> Value | None:
+    """Return what stands at one place along an axis, of each row the one that ids tell."""
+    numbers, rank = equation.params["dimension_numbers"], len(value.shape)
+    if any(size != 1 for size in equation.params["slice_sizes"]):
+        return None
+    axes, rows = tuple(numbers.start_index_map), tuple(numbers.operand_batching_dims)
+    ids = places
+    if axes == tuple(range(rank)) and rank > 1:
+        axes, ids = (rank - 1,), _after_counts(graph, places)
+    elif sorted((*rows, *axes)) != list(range(rank)) or not _in_order(rows, numbers):
+        return None
+    if ids is None or len(axes) != 1 or math.prod(ids.shape) * value.shape[axes[0]] != math.prod(value.shape):
+        return None
+    rest = tuple(size for axis, size in enumerate(value.shape) if axis != axes[0])
+    aval = equation.outvars[0].aval
+    read = (value, reshaped(graph, _plain(graph, reshaped(graph, _unspread(graph, ids), rest)), rest))
+    told: dict[str, Any] = {"operator": "take_along_axis", "axis": axes[0]}
+    return graph.add("opaque", read, aval.shape, aval.dtype, stem="take_along_axis", told=told)
+
+
+def _in_order(rows: tuple[int, ...], numbers: Any) -> bool:
+    """Return whether rows and ids follow each other alike."""
+    of_ids = tuple(numbers.start_indices_batching_dims)
+    return list(rows) == sorted(rows) and list(of_ids) == sorted(of_ids)
+
+
+def _after_counts(graph: Builder, places: Value) -> Value | None:
+    """Return the ids of places whose other indices count the rows: x[arange(n), ids]."""
+    if not isinstance(places, Made):
+        return None
+    node = graph.nodes[places.node]
+    shape = (*node.shape[:-1], 1)
+    counts = [graph.nodes[name] for name in node.inputs[:-1]]
+    if node.op != "concat" or node["axis"] != len(shape) - 1 or len(counts) != len(shape) - 1:
+        return None
+    for axis, count in enumerate(counts):
+        wanted = np.indices(shape)[axis]
+        if "value" not in count.attributes or not np.array_equal(
+            np.broadcast_to(count["value"], shape), wanted
+        ):
+            return None
+    return _made(graph, node.inputs[-1])
 
 
 def _unspread(graph: Builder, value: Value) -> Value:

@@ -165,9 +165,9 @@ def _summed(back: Cotangent, array: Array, operand: Value | float, y: Signal) ->
     """Return the gradient of what may have been broadcast: over positions the sum of theirs.
 
     What all channels have in common is a mean over them; its gradient sums independent ones, and what
-    it adds to theirs vanishes with the width.
+    it adds to theirs vanishes with the width. Of numbers without channels, such as losses, it stays.
     """
-    if len(array) == 1:
+    if len(array) == 1 < len(y.values):
         return None
     if isinstance(operand, Signal) and operand.places.total == 1 and y.places.total > 1:
         return back.through(over_positions(back.covariance(y.places), y.places), back.chance)
