@@ -410,6 +410,22 @@ def test_binary_losses_of_sigmoids_read_what_these_are_of():
     assert (found["loss"]["logits"], found["loss"]["reduction"]) == (True, "sum")
 
 
+@pytest.mark.parametrize(("function", "factor"), [("sum", 1.0), ("mean", 1 / 6)])
+def test_losses_of_each_element_and_what_is_made_of_them(function, factor):
+    nodes = (
+        Node("x", "input", (), (2, 3)),
+        Node("y", "input", (), (2, 3)),
+        Node("each", "loss", ("x", "y"), (2, 3), attributes={"kind": "mse", "reduction": "none"}),
+        Node("all", "reduce", ("each",), attributes={"function": function, "axes": (0, 1), "keep": False}),
+    )
+    found = recognize(SignalGraph(nodes, outputs=("all",)))
+    (node,) = [node for node in found if node.op == "loss"]
+    assert (node["reduction"], node.shape) == ("sum", ())
+    assert ops(found) == (["loss"] if factor == 1 else ["loss", "elementwise"])
+    x, y = values(2, 3), values(2, 3) * 2
+    np.testing.assert_allclose(interpret(found, {}, x, y)[0], factor * ((x - y) ** 2).sum(), rtol=1e-5)
+
+
 def test_layers_that_are_called_twice_end_once():
     def loss(params, x, y):
         return jnp.mean(jax.nn.softplus(x @ params["w"]) - y * (x @ params["w"]))

@@ -68,6 +68,9 @@ def _of_logits(draft: Draft, node: Node) -> None:
 def _of_loss(draft: Draft, node: Node, found: Total) -> None:
     """Put what follows a loss together: a minus before it and one behind it are none."""
     factor, each = found
+    if each["reduction"] == "none":
+        # Not a mean, which leaves out what is ignored.
+        each = draft.add(node, "loss", each.inputs, (), **{**each.attributes, "reduction": "sum"})
     if math.isclose(factor, 1.0, rel_tol=1e-6):
         draft.put(node, "loss", each.inputs, **each.attributes)
     elif each.name not in node.inputs:
