@@ -378,7 +378,7 @@ def diagnose(
         loss: What is minimized: a function of (outputs, targets), or "cross_entropy",
             "binary_cross_entropy" (both of logits) or "mse", with targets at random where none are given; by
             default the loss that the model returns itself, else the outputs with random weights.
-        inputs: In the place of `x`, what to draw it from: a shape such as (8, 3, 224, 224), as for `propagate`.
+        inputs: In the place of `x`, what to draw it from: a shape such as (8, 3, 224, 224); see `propagate`.
         seeds: How many networks to look at, where a function makes them: the share that is born dead.
         select: Codes of rules, beginnings of codes ("FWD"), or names.
         ignore: Those to leave out.

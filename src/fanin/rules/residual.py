@@ -89,7 +89,12 @@ def streams(vitals: Vitals) -> Iterator[list[Layer]]:
 
 def _ends_in_norm(vitals: Vitals, block: Layer) -> bool:
     inside = [layer for layer in vitals.layers if layer.name.startswith(f"{block.name}.")]
-    return bool(inside) and inside[-1].kind == "norm" and inside[-1].output == block.output
+    return (
+        bool(inside)
+        and inside[-1].kind == "norm"
+        and "Batch" not in inside[-1].type
+        and inside[-1].output == block.output
+    )
 
 
 RULES = (GrowingStream, DeepPostNorm)

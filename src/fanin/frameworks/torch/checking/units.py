@@ -106,14 +106,13 @@ def saturated(tensor: torch.Tensor, function: str) -> float:
 
 
 def dead(units: torch.Tensor) -> float | None:
-    """Return the share of units that are 0 at all places; None where places are few and some are not.
+    """Return the share of units that are 0 at all places; None where places are too few to tell.
 
     Args:
         units: (units, places).
     """
     alive = torch.count_nonzero(units, dim=1) > 0
-    share = 1 - alive.float().mean().item()
-    return share if units.shape[1] >= PLACES or share == 1.0 else None
+    return 1 - alive.float().mean().item() if units.shape[1] >= PLACES else None
 
 
 def fingerprints(units: torch.Tensor) -> torch.Tensor:

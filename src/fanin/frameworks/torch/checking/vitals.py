@@ -55,7 +55,9 @@ def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) 
     while True:
         try:
             return _vitals(model, batch, loss, seed, notes)
-        except torch.OutOfMemoryError as error:
+        except Exception as error:
+            if not _is_memory(error):
+                raise
             if batch.examples < 2:
                 raise FaninError(
                     f"{type(model).__name__} with one example does not fit into memory.",
@@ -65,13 +67,21 @@ def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) 
             notes.append(f"out of memory: the batch was cut to {batch.examples}")
 
 
+def _is_memory(error: BaseException | None) -> bool:
+    """Return whether an error comes from memory that is full, on a GPU or a CPU."""
+    if error is None:
+        return False
+    full = isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
+    return full or "can't allocate memory" in str(error) or _is_memory(error.__cause__)
+
+
 def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[str]) -> Vitals:
     trained = [p for p in model.parameters() if p.requires_grad]
     with _as_before(model, seed, train=_can_train(model, batch)), torch.enable_grad():
         watch = Watch(model)
         with watch:
             found = _passed(model, batch, loss, watch)
-        ends = watch.last_function[1] if watch.last_function[0] == id(found.output) else ""
+        ends = watch.last_function[1] if watch.last_function[0] is found.output else ""
         gradients = _gradients(found.loss, trained)
         zero = unlocked(trained, gradients, lambda: _again(model, batch, loss, trained))
     return Vitals(
@@ -242,15 +252,21 @@ def _digests(parameters: dict[str, nn.Parameter], spreads: dict[str, Spread]) ->
     """Return the same text for equal tensors that are not constant, the name of the first of them."""
     alike: dict[tuple, list[str]] = {}
     for name, spread in spreads.items():
-        if spread.sd > 0 and spread.finite:
+        if spread.sd > 0 and spread.finite and not parameters[name].is_meta:
             alike.setdefault((parameters[name].shape, spread), []).append(name)
     found = {}
     for names in alike.values():
         first = parameters[names[0]]
         equal = [name for name in names if torch.equal(parameters[name], first)]
-        if len(equal) > 1:
+        if len(equal) > 1 and _is_drawn(first):
             found |= dict.fromkeys(equal, names[0])
     return found
+
+
+def _is_drawn(tensor: torch.Tensor) -> bool:
+    """Return whether values mostly differ, as random ones do and those of a pattern do not."""
+    few = units.sampled(tensor)
+    return len(torch.unique(few)) > len(few) / 2
 
 
 def _output(found: _Pass, ends: str, watch: Watch, model: nn.Module) -> Output:

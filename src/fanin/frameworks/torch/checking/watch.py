@@ -95,7 +95,7 @@ class Watch(TorchFunctionMode):
         self._calls: dict[str, int] = {}
         self._hooks = contextlib.ExitStack()
         self._weights: dict[int, torch.Tensor] = {id(p): p for p in model.parameters() if p.ndim > 1}
-        self.last_function: tuple[int, str] = (0, "")
+        self.last_function: tuple[torch.Tensor | None, str] = (None, "")
         self.paused = False
 
     @property
@@ -180,12 +180,12 @@ class Watch(TorchFunctionMode):
             saturated=units.saturated(result, name) if name in units.SATURATING else None,
             dead=units.dead(units.by_unit(result, axis)) if name in ("relu", "relu6") else None,
         )
-        self.last_function = id(result), name
+        self.last_function = result, name
         self._add(layer, result)
 
     def _softmax(self, result: torch.Tensor, args: Any, kwargs: Any) -> None:
         dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
-        self.last_function = id(result), "softmax"
+        self.last_function = result, "softmax"
         if result.ndim >= 3 and dim in (-1, result.ndim - 1) and result.shape[-1] > 1:
             found = units.entropy(result)
             self._add(replace(self._layer(result, "attention"), entropy=found), result)
