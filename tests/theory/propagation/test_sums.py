@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.places import Places, pair_counts
-from fanin.theory.propagation.sums import concentration, traces
+from fanin.theory.propagation.sums import Spectrum, concentration, traces
 
 
 def _second_moments(random, places):
@@ -47,3 +47,21 @@ def test_all_places_alike():
     alike = np.ones((2, 2, 2, 2))
     assert concentration(alike, alike, places, 5) == pytest.approx(1.0)
     assert concentration(0 * alike, alike, places, 5) == 0.0
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(1, 4), st.integers(0, 99))
+def test_spectrum(sizes, examples, seed):
+    places = Places(tuple(sizes), 2)
+    points, whole = _second_moments(np.random.default_rng(seed), places)
+    found = Spectrum.of(points, places, examples)
+    values, vectors = np.linalg.eigh(whole(examples))
+    assert np.sort(np.repeat(found.values, found.often.astype(int))) == pytest.approx(values, abs=1e-9)
+    changed = (vectors * np.tanh(values)) @ vectors.T
+    mine = found.changed(np.tanh(found.values))
+    first = np.cumsum([0, *places.sizes[:-1]])
+    every = np.concatenate(
+        [np.arange(start, start + n) for start, n in zip(first, places.counts, strict=True)]
+    )
+    assert mine[0, :, 0] == pytest.approx(changed[np.ix_(every, every)], abs=1e-9)
+    if examples > 1:
+        assert mine[0, :, 1] == pytest.approx(changed[np.ix_(every, every + places.total)], abs=1e-9)

@@ -146,9 +146,31 @@ def _block_means(matrix, owner, places):
 
 def test_gathered_adds_taps():
     reads = np.ones((3, 1, 1))
-    same, apart = gathered(reads, np.array([2.0]), np.array([[0.5]]))
+    same, apart = gathered(reads, np.array([9.0]), np.array([2.0]), np.array([[0.5]]))
     assert same.tolist() == [6.0]
     assert apart.tolist() == [[1.5]]
+
+
+@given(GEOMETRY, st.integers(0, 99))
+def test_gathered_counts_all_pairs_of_windows(geometry, seed):
+    axis, outputs = _axis(**geometry)
+    if axis is None:
+        return
+    out, into = ends(outputs), ends(geometry["length"])
+    random = np.random.default_rng(seed)
+    same, apart = random.random(into.max() + 1), random.random((into.max() + 1,) * 2)
+    apart = apart + apart.T
+    between = apart[np.ix_(into, into)]
+    np.fill_diagonal(between, same[into])
+    source = np.where(axis.inside, axis.source, geometry["length"])
+    between = np.pad(between, (0, 1))
+    whole = np.sum(between[source[:, None, :], source[None, :, :]], axis=2)
+    found = gathered(shares([axis], [out], [into]), np.bincount(out).astype(np.float64), same, apart)
+    for one, other in itertools.product(range(out.max() + 1), repeat=2):
+        pairs = (out[:, None] == one) & (out == other) & ~np.eye(outputs, dtype=bool)
+        if np.any(pairs):
+            assert found[1][one, other] == pytest.approx(np.mean(whole[pairs]))
+    assert found[0] == pytest.approx([np.mean(np.diag(whole)[out == one]) for one in range(out.max() + 1)])
 
 
 def test_blocks_that_do_not_fit():

@@ -92,11 +92,12 @@ def shares(axes: list[Axis], outputs: list[np.ndarray], inputs: list[np.ndarray]
     return found
 
 
-def gathered(reads: Array, same: Array, apart: Array) -> tuple[Array, Array]:
+def gathered(reads: Array, sizes: Array, same: Array, apart: Array) -> tuple[Array, Array]:
     """Return the sum over taps of what they read of second moments.
 
     Args:
         reads: How often each tap reads each block, (taps, blocks, read blocks).
+        sizes: Windows of each block, (blocks,).
         same: Of a position with itself, (read blocks,).
         apart: Of two positions, (read blocks, read blocks).
 
@@ -104,7 +105,13 @@ def gathered(reads: Array, same: Array, apart: Array) -> tuple[Array, Array]:
         The same for the windows: (blocks,) and (blocks, blocks). Taps that meet the same input from two
         windows have weights of their own, and add nothing.
     """
-    return reads.sum(axis=0) @ same, np.einsum("tab,bc,tdc->ad", reads, apart, reads, optimize=True)
+    both = np.einsum("tab,bc,tdc->ad", reads, apart, reads, optimize=True)
+    read = reads.sum(axis=0)
+    # No two windows of a block read the same position by the same tap.
+    twice = np.divide(
+        np.diag(both) - read @ np.diag(apart), sizes - 1, out=np.zeros(len(read)), where=sizes > 1
+    )
+    return read @ same, both + np.diag(twice)
 
 
 def returned(reads: Array, outputs: Places, inputs: Places) -> Array:

@@ -110,6 +110,28 @@ def test_batch_norm_in_training(affine):
     _image(make, draws=800, parameters=0.03)
 
 
+def _rectified(shape, window, law, mean, **options):
+    m = Maker()
+    x = m.input(*shape)
+    before = m.convolution(x, shape[1], window, padding=window[0] // 2)
+    y = m.norm(before, "batch", axes=(0, 2, 3), train=True)
+    after = m.apply("relu", y)
+    out = m.reduce(after, "mean", (2, 3)) if mean else after
+    agree(m.graph(out), [x, before, y], {x: law}, **options)
+
+
+def test_batch_norm_before_a_global_mean():
+    """Gradients that are the same everywhere go along with rectified values: more of them is taken away."""
+    law = InputLaw()
+    _rectified((8, 64, 8, 8), (3, 3), law, True, draws=600, tolerance=0.01, parameters=0.02)
+
+
+def test_batch_norm_of_few_places_that_go_together():
+    """Where the variance has much chance, what all places have in common is larger than the rest by less."""
+    law = InputLaw(position=0.8)
+    _rectified((8, 128, 2, 2), (1, 1), law, False, draws=600, tolerance=0.015, parameters=0.02)
+
+
 def test_batch_norm_of_vectors():
     m = Maker()
     x = m.input(16, N)

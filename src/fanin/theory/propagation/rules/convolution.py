@@ -3,7 +3,7 @@ r"""Convolutions: products with weights over windows.
 With r_d the share of a block's outputs whose tap d reads a block of inputs, and outputs o != o':
 
     E[y_o^2] = (C_in / groups) Var(w) sum_d r_d E[x^2]
-    E[y_o y_o'] = (C_in / groups) Var(w) sum_d r_d E[x x'] r_d^T
+    E[y_o y_o'] = (C_in / groups) Var(w) sum_d r_d E[x x'] r_d^T, less where both windows were the same
 
 Backward the same holds with C_out, and as many outputs for each input as read it. Borders are blocks of their
 own, since windows there reach beyond the image.
@@ -20,6 +20,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.overlaps import over_windows
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
@@ -36,9 +37,10 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     outs = context.size(node.name, "channel") / node["groups"]
     law = kernel.law
     windows = _over_windows(x.covariance, x.places, source, places, reads)
-    fan_in = channels * float(np.mean(reads.sum(axis=(0, 2))))
-    outputs = Outputs(node, x, kernel, inputs[2:], context, fan_in)
+    taps = float(np.average(reads.sum(axis=(0, 2)), weights=places.sizes))
+    outputs = Outputs(node, x, kernel, inputs[2:], context, channels * taps)
     y = outputs.drawn(channels * law.variance * windows, places)
+    y = replace(y, overlap=over_windows(x, taps, len(node["stride"])))
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
@@ -94,5 +96,5 @@ def _over_windows(
         same, apart = to_blocks(matrix, places)
         if len(source.sizes) != len(places.sizes):
             same, apart = one_block(same, apart, places)
-        result.append(from_blocks(*gathered(reads, same, apart), target))
+        result.append(from_blocks(*gathered(reads, np.asarray(target.sizes, float), same, apart), target))
     return joined(*result)

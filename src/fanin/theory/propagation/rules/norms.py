@@ -2,7 +2,7 @@ r"""Norms. Means over many channels are numbers; means over examples and positio
 
 layer, rms, group:  y = (x - mu) / sqrt(v + eps),  g_x = (g - E[g] - y E[g y]) / sqrt(v + eps)
 batch, instance:    v = q - m for the second moment m of a channel's mean, which is taken from all pairs of
-places; E[g_x g_x'] = E[1 / v] (E[g g'] - the same mean of it - what y has of g)
+places; E[g_x g_x'] = E[1 / v] (E[g g'] - the same mean of it - p E[y y']), p the mean of E[g y g' y']
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
+from fanin.theory.propagation.sums import Spectrum
 
 _IDENTITY = Law(1.0, 0.0)
 _ZERO = Law(0.0, 0.0)
@@ -120,20 +121,17 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
     variance = second_moment(x.covariance - level, x.places)
     if variance <= 0:
         return Unknown(f"{node.name}: a channel has the same value everywhere"), _none
-    inner = (x.covariance - level) / (variance + node["eps"])
+    inner, inverse = _normalized(x.covariance - level, x, across, node["eps"])
     values = context.population(inner)
     y = Signal(values, x.places, x.width, x.examples, STILL, normal=True, exact=True)
     y = _rooted(y)
-    number = math.sqrt(float(np.sum(counts[0])) if not across else float(np.sum(counts)))
     seen = context.seen(x)
-    inverse = _inverse(x.covariance - level, variance, counts, across)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(x.places)
-        q = second_moment(found, x.places)
-        back = found - _level(found, counts, across) - q / number * inner
-        scale = inverse / (1 + node["eps"] / variance)
-        return [cotangent.through(back * scale, cotangent.chance - seen)]
+        along = _mean_of_pairs(cotangent.times(values).covariance(x.places), counts, across)
+        back = found - _level(found, counts, across) - along * inner
+        return [cotangent.through(back * inverse, cotangent.chance - seen)]
 
     return y, pullback
 
@@ -165,15 +163,43 @@ def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
     )
 
 
-def _inverse(centred: Covariance, variance: float, counts: Array, across: bool) -> float:
-    """Return E[1 / v] of a channel's variance, as a chi-squared variable with as much chance has it."""
-    same = (
-        np.sum(counts * centred**2) / np.sum(counts)
-        if across
-        else np.sum(counts[0] * split(centred)[0] ** 2) / np.sum(counts[0])
-    )
-    relative = 2 * float(same) / variance**2
-    return 1 / (variance * max(1 - relative, 0.2))
+def _mean_of_pairs(found: Covariance, counts: Array, across: bool) -> float:
+    """Return the mean over all pairs of places that one statistic is taken over."""
+    if across:
+        return float(np.sum(counts * found) / np.sum(counts))
+    return float(np.sum(counts[0] * split(found)[0]) / np.sum(counts[0]))
+
+
+def _normalized(centred: Covariance, x: Signal, across: bool, eps: float) -> tuple[Covariance, float]:
+    r"""Return E[y y'] of normalized values, and E[1 / (v + eps)], with the chance in a channel's v.
+
+    v is sum l z^2 / N, of normal z and the eigenvalues l of the products C of all N places. With
+    p(t) = e^(-eps t) prod (1 + 2 t l / N)^(-1/2),
+
+        E[1 / (v + eps)] = int_0^inf p(t) dt,  E[l z^2 / (v + eps)] = int_0^inf p(t) l / (1 + 2 t l / N) dt
+
+    Part of C is chance itself, of relative variance s, which adds 2 s. But v goes with the size of the n weights
+    that made it, by which the gradient grows on: E[|w|^2 / v] has 2 / n less.
+    """
+    spectrum = Spectrum.of(centred, x.places, max(x.examples, 1) if across else 1)
+    values, number = np.maximum(spectrum.values, 0.0), float(np.sum(spectrum.often))
+    level = float(values @ spectrum.often) / number
+    squares = 1 + 2 * np.multiply.outer(_TIMES, values / (number * level))
+    weights = _WEIGHTS * np.exp(-0.5 * np.log(squares) @ spectrum.often - _TIMES * eps / level)
+    inverse = min(float(np.sum(weights)), _MOST) / level
+    inner = spectrum.changed(weights @ (1 / squares) * values / level) if across else centred / (level + eps)
+    return inner, inverse * (1 + 2 * max(x.overlap - 1 / x.terms, 0.0))
+
+
+def _half_line(points: int) -> tuple[Array, Array]:
+    """Return nodes and weights of integrals from 0 to infinity."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    inside = (1 + nodes) / 2
+    return inside / (1 - inside), weights / (2 * (1 - inside) ** 2)
+
+
+_TIMES, _WEIGHTS = _half_line(64)
+_MOST = 5.0  # of so few places E[1 / v] is infinite
 
 
 def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], context: Context) -> Result:
