@@ -16,6 +16,7 @@ from fanin.theory.propagation.demand import points_needed
 from fanin.theory.propagation.doubts import doubt_back, doubt_of
 from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.folding import folded
+from fanin.theory.propagation.gathering import gathered
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.overlaps import overlap_of
 from fanin.theory.propagation.places import SAMPLES, Places, causal
@@ -117,6 +118,7 @@ def run(
     """
     graph = folded(graph)
     axes = axes_of(graph)
+    graph = gathered(graph, axes)
     blocks = _blocks(graph)
     points = points_needed(graph)
     rows = rows or _rows_for(graph, blocks, points)

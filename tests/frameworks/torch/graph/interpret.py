@@ -160,7 +160,8 @@ def _attention(node: Node, x: Tensors) -> torch.Tensor:
 
 def _slice(node: Node, x: Tensors) -> torch.Tensor:
     axis = node["axis"]
-    part = x[0][(slice(None),) * axis + (slice(node["start"], node["stop"], node["step"]),)]
+    places = torch.tensor(range(x[0].shape[axis])[node["start"] : node["stop"] : node["step"]])
+    part = x[0].index_select(axis, places.long())
     return part.squeeze(axis) if node["drop"] else part
 
 

@@ -52,6 +52,85 @@ def test_slices_of_positions(start, stop, drop):
     _around(lambda m, x: m.slice(x, 1, start, stop, drop=drop), tolerance=0.015, draws=1500)
 
 
+def _of_image(make, function="tanh", padding=1, **options):
+    """Between convolutions that pad with zeros, so that borders differ from what lies inside."""
+    m = Maker()
+    x = m.input(3, 64, 7, 6)
+    window = 2 * padding + 1
+    image = m.apply(function, m.convolution(x, 64, (window, window), padding=padding))
+    y = make(m, image)
+    shape = m.shape(y)
+    after = m.convolution(y, 64, (3,) * (len(shape) - 2), padding=1)
+    agree(
+        m.graph(after),
+        [image, y, after],
+        {x: InputLaw(position=0.2, example=0.2)},
+        **{"tolerance": 0.03, "draws": 500, "parameters": 0.05, **options},
+    )
+
+
+@pytest.mark.parametrize(
+    ("axis", "start", "stop", "step"), [(2, 0, 6, 1), (3, 1, 5, 1), (2, 0, 7, 2), (3, 5, None, -1)]
+)
+def test_rows_and_columns_of_images(axis, start, stop, step):
+    def part(m, x):
+        shape = list(m.shape(x))
+        shape[axis] = len(range(shape[axis])[start:stop:step])
+        return m.node("slice", x, shape=shape, axis=axis, start=start, stop=stop, step=step, drop=False)
+
+    _of_image(part)
+
+
+def test_one_row_of_an_image():
+    _of_image(lambda m, x: m.slice(x, 2, 3, 4, drop=True))
+    _of_image(lambda m, x: m.slice(x, 3, 2, 3), function="relu")
+
+
+def test_a_roll():
+    """Rows that lay at the borders lie inside, and still have in common what neighbours have."""
+
+    def rolled(m, x):
+        for axis, cut in ((2, 3), (3, 2)):
+            end = m.shape(x)[axis]
+            x = m.concat(m.slice(x, axis, cut, end), m.slice(x, axis, 0, cut), axis=axis)
+        return x
+
+    _of_image(rolled)
+
+
+def test_a_reflection():
+    """Some rows are there twice."""
+
+    def reflected(m, x):
+        for axis in (2, 3):
+            end = m.shape(x)[axis]
+            first, last = m.slice(x, axis, 1, 2), m.slice(x, axis, end - 2, end - 1)
+            x = m.concat(first, x, last, axis=axis)
+        return x
+
+    _of_image(reflected)
+
+
+def test_rows_of_what_is_no_image_any_more():
+    """Windows of an image: a part of each, some of them twice."""
+
+    def windows(m, x):
+        x = m.reshape(x, 3, 64, 7, 2, 3)
+        x = m.concat(m.slice(x, 4, 1, 3), m.slice(x, 4, 1, 2), axis=4)
+        return m.reshape(m.slice(x, 3, 0, 1, drop=True), 3, 64, 7, 3)
+
+    _of_image(windows, padding=0)
+
+
+def test_places_of_tokens():
+    m = Maker()
+    x = m.tokens(4, 8)
+    table = m.weight(20, N)
+    y = m.embedding(m.concat(m.slice(x, 1, 6, 8), m.slice(x, 1, 0, 4), axis=1), table)
+    found = run(m.graph(m.linear(y, N)), {x: InputLaw(tokens=True)}).values[y]
+    assert found.places.total == 6
+
+
 def test_parts_of_a_kernel():
     m = Maker()
     w = m.weight(N, 30, variance=1.0, parts=(Law(0, 1.0), Law(0, 4.0), Law(0, 9.0)), axis=1)

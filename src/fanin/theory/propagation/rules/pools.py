@@ -215,13 +215,27 @@ def weighed(x: Signal, weights: list[Array], places: Places, context: Context) -
     source = fitted(x.places, shape, read)
     sums = Sums.of(weights, source, places, labels, read)
     back = Sums.of([weight.T for weight in weights], places, source, read, labels)
-    mean = x.mean * sums.terms.sum(axis=1)[places.owner]
-    values = context.population(sums.moments(x.covariance, x.places) - mean[:, None, None] * mean) + mean
-    chain = Chain(values, x.chance, lambda z: z)
-    y = Signal(values, places, x.width, x.examples, x.chance, chain, normal=True, terms=x.terms)
+    y = _sums_of_windows(x, sums, places, context)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = over_blocks(back.moments(cotangent.covariance(places), places), source, x.places)
         return [cotangent.through(found, cotangent.chance)]
 
     return Result(y, pullback)
+
+
+def _sums_of_windows(x: Signal, sums: Sums, places: Places, context: Context) -> Signal:
+    means = sums.terms @ _means(x, sums.source)  # (blocks, samples)
+    if len(x.values) == 1:  # what all channels share is no population
+        return replace(x, values=means.T[None, :, places.owner], places=places, chain=None, noise=None)
+    mean = np.mean(means, axis=1)[places.owner]
+    values = context.population(sums.moments(x.covariance, x.places) - mean[:, None, None] * mean) + mean
+    chain = Chain(values, x.chance, lambda z: z)
+    return Signal(values, places, x.width, x.examples, x.chance, chain, normal=True, terms=x.terms)
+
+
+def _means(x: Signal, source: Places) -> Array:
+    """Return E[x] of each block that is read, (blocks, samples)."""
+    mean = np.broadcast_to(np.mean(x.values, axis=0), (SAMPLES, len(x.places)))
+    blocks = x.places.owner if len(source.sizes) == len(x.places.sizes) else np.zeros(len(x.places), int)
+    return np.eye(len(source.sizes))[blocks].T @ (mean * x.places.share).T / np.asarray(source.sizes)[:, None]

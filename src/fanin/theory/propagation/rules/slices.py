@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,11 +11,13 @@ import numpy as np
 
 from fanin.graph.axes import AtomRole
 from fanin.graph.signal import Node
+from fanin.theory.propagation.alignment import moved
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.pools import weighed
 from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
@@ -37,9 +40,8 @@ def part(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(_part_of_constant(x, node))
     if isinstance(x, Unknown):
         return Result(x)
-    axis = context.axes[node.inputs[0]][node["axis"]]
-    roles = {atom.role for atom in axis}
-    if not axis:
+    roles = {atom.role for atom in context.axes[node.inputs[0]][node["axis"]]}
+    if not roles:
         return Result(x, lambda cotangent: [cotangent])
     if isinstance(x, Tokens):
         return Result(_part_of_tokens(x, node, roles, context))
@@ -51,26 +53,72 @@ def part(node: Node, inputs: list[Value], context: Context) -> Result:
 
 
 def _along_positions(node: Node, x: Signal, roles: set[AtomRole], context: Context) -> Result:
-    axis = context.axes[node.inputs[0]][node["axis"]]
-    if roles == {"position"} and len(context.atoms(node.inputs[0], "position")) == len(axis):
-        return _of_positions(node, x, axis, context)
-    if roles == {"position"} and len(x.places.sizes) == 1:
-        places = Places((context.size(node.name, "position"),), x.places.points)
-        return _taken(x, places, np.arange(len(places)) % len(x.places))
-    return Result(Unknown(f"{node.name}: it takes a part of an axis of {', '.join(sorted(roles))}s"))
+    axes = context.axes[node.inputs[0]]
+    if roles != {"position"}:
+        return Result(Unknown(f"{node.name}: it takes a part of an axis of {', '.join(sorted(roles))}s"))
+    if x.places.total == 1:
+        return Result(x, lambda cotangent: [cotangent])
+    shape = context.graph[node.inputs[0]].shape
+    spatial = [place for place, axis in enumerate(axes) if any(atom.role == "position" for atom in axis)]
+    image = tuple(shape[place] for place in spatial)
+    index = selected(node, shape[node["axis"]])
+    weights = [
+        np.eye(size)[index if at == node["axis"] else slice(None)]
+        for at, size in zip(spatial, image, strict=True)
+    ]
+    size = tuple(len(weight) for weight in weights)
+    if x.places.grid and x.places.grid == image:
+        made = weighed(x, weights, Places.image(size, context.points[node.name]), context)
+        return _without_axis(made, spatial.index(node["axis"])) if node.get("drop") else made
+    if len(spatial) == 1 and np.all(np.diff(index) > 0):
+        return _taken(x, *_shorter(x.places, index))
+    whole, back = moved(x, Places((x.places.total,), x.places.points), context.normals)
+    places = Places((context.size(node.name, "position"),), x.places.points)
+    if len(set(index)) == len(index):
+        made = _taken(whole, places, np.arange(len(places)) % len(x.places))
+    else:
+        made = weighed(whole, weights, places, context)
+    return _before(made, back)
+
+
+def _without_axis(made: Result, axis: int) -> Result:
+    """Return an image of which one axis is left out, of which it has a single place."""
+    y = made.value
+    assert isinstance(y, Signal)
+    grid = tuple(size for at, size in enumerate(y.places.grid) if at != axis)
+    return Result(replace(y, places=replace(y.places, grid=grid)), made.pullback)
+
+
+def _before(made: Result, back: Callable[[Cotangent], Cotangent]) -> Result:
+    """Return a result whose gradients go back one step more."""
+    pullback = made.pullback
+    assert pullback is not None
+    return Result(made.value, lambda cotangent: [each and back(each) for each in pullback(cotangent)])
+
+
+def selected(node: Node, length: int) -> np.ndarray:
+    """Return which places along its axis a slice takes, in order."""
+    index = node.get("index")
+    if index is not None:
+        return np.asarray(index)
+    return np.arange(length)[node["start"] : node["stop"] : node.get("step", 1)]
 
 
 def _part_of_tokens(x: Tokens, node: Node, roles: set[AtomRole], context: Context) -> Tokens:
     if roles == {"batch"}:
         return replace(x, examples=context.size(node.name, "batch"))
-    return replace(x, places=_shorter(x.places, node, context.axes[node.inputs[0]][node["axis"]])[0])
+    length = context.graph[node.inputs[0]].shape[node["axis"]]
+    if length != x.places.total:  # rows of an image of tokens
+        return replace(x, places=Places((context.size(node.name, "position"),), x.places.points))
+    return replace(x, places=_shorter(x.places, selected(node, length))[0])
 
 
 def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
     law, parts = kernel.law, kernel.parts
     if parts and node["axis"] == kernel.axis:
+        index = selected(node, kernel.shape[kernel.axis])
         each = kernel.shape[kernel.axis] / len(parts)
-        inside = parts[int(node["start"] / each) : max(math.ceil(node["stop"] / each), 1)]
+        inside = parts[int(min(index) / each) : math.ceil((max(index) + 1) / each)]
         law, parts = (inside[0], ()) if len(inside) == 1 else (law, inside)
     return replace(kernel, law=law, parts=parts, shape=node.shape)
 
@@ -78,9 +126,7 @@ def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
 def _part_of_constant(value: Fixed, node: Node) -> Fixed:
     if value.array is None or value.array.ndim == 0 or value.array.shape[node["axis"]] == 1:
         return replace(value, shape=node.shape)
-    index: list[slice | int] = [slice(None)] * value.array.ndim
-    index[node["axis"]] = slice(node["start"], node["stop"], node.get("step", 1))
-    array = value.array[tuple(index)]
+    array = np.take(value.array, selected(node, value.array.shape[node["axis"]]), axis=node["axis"])
     if node.get("drop"):
         array = array.squeeze(node["axis"])
     return replace(value, array=array, shape=node.shape)
@@ -135,26 +181,18 @@ def _centred(x: Signal) -> Covariance:
 def _rows(node: Node, context: Context) -> np.ndarray:
     """Return the rows that stand for the channels of a slice."""
     place = context.along(node.inputs[0], node["axis"])
-    start, stop, step = node["start"], node["stop"], node.get("step", 1)
-    found = np.flatnonzero((place >= start) & (place < stop) & ((place - start) % step == 0))
-    return found if len(found) else np.array([np.argmin(np.abs(place - start))])
+    index = selected(node, context.graph[node.inputs[0]].shape[node["axis"]])
+    found = np.flatnonzero(np.isin(place, index))
+    return found if len(found) else np.array([np.argmin(np.abs(place - index[0]))])
 
 
 # Positions
 
 
-def _of_positions(node: Node, x: Signal, axis: tuple, context: Context) -> Result:
-    if x.places.total == 1:
-        return Result(x, lambda cotangent: [cotangent])
-    places, kept = _shorter(x.places, node, axis)
-    return _taken(x, places, kept)
-
-
-def _shorter(places: Places, node: Node, axis: tuple) -> tuple[Places, np.ndarray]:
+def _shorter(places: Places, index: np.ndarray) -> tuple[Places, np.ndarray]:
     """Return the places of a slice, and which points of the whole they are."""
-    total = math.prod(atom.size for atom in axis)
-    wanted = np.zeros(total, bool)
-    wanted[node["start"] : node["stop"] : node.get("step", 1)] = True
+    wanted = np.zeros(places.total, bool)
+    wanted[index] = True
     starts = np.cumsum([0, *places.sizes])
     sizes, kept = [], []
     firsts = np.cumsum([0, *places.counts])
