@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fanin.frameworks.signals import Subject
     from fanin.graph.signal import SignalGraph
     from fanin.rules.diagnosis import Diagnosis
+    from fanin.rules.finding import Fix
     from fanin.schemes.overrides import Roles
     from fanin.schemes.plan import InitPlan
     from fanin.theory.activation import Activation
@@ -358,6 +360,7 @@ def diagnose(
     loss: Any = None,
     inputs: Any = None,
     seeds: int = 1,
+    widths: Sequence[int] = (),
     select: Sequence[str] = ("ALL",),
     ignore: Sequence[str] = (),
     per_layer_ignores: Mapping[str, Sequence[str]] | None = None,
@@ -380,6 +383,7 @@ def diagnose(
             default the loss that the model returns itself, else the outputs with random weights.
         inputs: In the place of `x`, what to draw it from: a shape such as (8, 3, 224, 224); see `propagate`.
         seeds: How many networks to look at, where a function makes them: the share that is born dead.
+        widths: Widths to look at, where `model` is a function of the width: what changes with it.
         select: Codes of rules, beginnings of codes ("FWD"), or names.
         ignore: Those to leave out.
         per_layer_ignores: Those to leave out by a pattern of layers' paths: {"head.*": ["OUT101"]}.
@@ -402,17 +406,30 @@ def diagnose(
         >>> [(one.code, one.name, one.where) for one in found.findings]
         [('SYM101', 'identical-units', '0')]
     """
-    from fanin.frameworks.checking import checked
+    from fanin.frameworks.checking import at_widths, checked
+    from fanin.frameworks.fixing import mended, scheme_of, standardized
     from fanin.rules.diagnosis import Choice
     from fanin.rules.diagnosis import diagnose as looked_at
+    from fanin.rules.fixes import Workshop
 
     ignores = {pattern: tuple(codes) for pattern, codes in (per_layer_ignores or {}).items()}
     choice = Choice(tuple(select), tuple(ignore), ignores, frozenset(known))
-    made, make = _made(model, options)
-    found, seconds = checked(
-        made, x, y, loss=loss, inputs=inputs, seed=seed, seeds=seeds, make=make, **options
-    )
-    return looked_at(found, choice, seconds=seconds)
+    made, make = _made(partial(model, max(widths)) if widths and callable(model) else model, options)
+    settings = {"loss": loss, "inputs": inputs, "seed": seed, **options}
+    found, seconds = checked(made, x, y, seeds=seeds, make=make, **settings)
+    if widths:
+        found = replace(found, widths=at_widths(model, widths, x, y, **settings))
+    shop = Workshop(lambda fix: plan(made, scheme_of(fix), **_linen(made, x)), lambda fixes: again(fixes))
+    first = replace(looked_at(found, choice, seconds=seconds), workshop=shop)
+
+    def again(fixes: tuple[Fix, ...]) -> Diagnosis:
+        inputs_ = standardized(x) if x is not None and any(fix.inputs for fix in fixes) else x
+        plans = [shop.plan(fix) for fix in fixes if fix.scheme]
+        with mended(made, plans, inputs_ if x is not None else inputs, options) as network:
+            vitals, took = checked(network, inputs_, y, **settings)
+        return looked_at(vitals, choice, seconds=took)
+
+    return first
 
 
 def initialize(
@@ -695,6 +712,14 @@ def _plan_of(subject: Subject, scheme: Any, roles: Roles | None) -> InitPlan:
         return plan(subject.options.get("params"), scheme, roles=roles)
     inputs = subject.framework.described(subject.given) if framework_of(model) == "linen" else None
     return plan(model, scheme, inputs=None if inputs is None else list(inputs), roles=roles)
+
+
+def _linen(model: Any, x: Any) -> dict[str, Any]:
+    """Return the inputs that a plan of a Flax Linen module needs."""
+    from fanin.frameworks.find import framework_of, is_model
+
+    linen = is_model(model) and framework_of(model) == "linen"
+    return {"inputs": list(x) if isinstance(x, tuple | list) else [x]} if linen else {}
 
 
 def _positive(name: str, value: Any) -> int:

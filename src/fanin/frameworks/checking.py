@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from fanin.errors import FaninError
+from fanin.errors import FaninError, users_code
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import as_given
-from fanin.rules.vitals import Vitals
+from fanin.rules.vitals import Vitals, Width
 
 _EXPECTED = (
     "a batch: arrays or tensors, in a tuple or a mapping for several; or inputs=, a shape such as (8, 20)"
@@ -67,6 +67,48 @@ def checked(
         others = [is_dead(look(_made(framework, make, seed + n), seed + n)) for n in range(1, seeds)]
         found = replace(found, born_dead=float(np.mean([is_dead(found), *others])), seeds=seeds)
     return found, time.perf_counter() - began
+
+
+def at_widths(
+    make: Callable[[int], Any],
+    widths: Sequence[int],
+    x: Any,
+    y: Any,
+    *,
+    loss: Any,
+    inputs: Any = None,
+    seed: int = 0,
+    **options: Any,
+) -> tuple[Width, ...]:
+    """Return what models of several widths do.
+
+    Args:
+        make: From a width to a model.
+        widths: At least two.
+        x: As for `checked`.
+        y: As for `checked`.
+        loss: As for `checked`.
+        inputs: As for `checked`.
+        seed: As for `checked`.
+        **options: As for `checked`.
+
+    Raises:
+        FaninError: There is one width only, or the framework's models cannot be looked at so.
+    """
+    if len(set(widths)) < 2 or min(widths) < 1:
+        raise FaninError(
+            f"widths is {tuple(widths)}.", expected="at least two different ones, such as 64, 256"
+        )
+    given = None if inputs is None else as_given(inputs)
+    found = []
+    for width in widths:
+        with users_code(f"The function that makes the model fails for width {width}"):
+            model = make(width)
+        framework = _framework(model)
+        if not hasattr(framework, "of_width"):
+            raise FaninError("widths is for PyTorch so far.", fix="leave widths out")
+        found.append(framework.of_width(model, x, y, width, loss=loss, given=given, seed=seed, **options))
+    return tuple(found)
 
 
 def _made(framework: Any, make: Callable[[], Any], seed: int) -> Any:

@@ -25,6 +25,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "SAT104": ("FWD103", "BWD103"),
     "FWD101": ("FWD103", "BWD", "SET105"),
     "OUT104": ("OUT101",),
+    "OUT102": ("SET105", "BWD103", "FWD103"),
     "BWD101": ("FWD103", "BWD103"),
     "SET105": ("FWD103", "BWD103"),
 }

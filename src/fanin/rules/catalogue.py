@@ -15,6 +15,7 @@ from fanin.rules import (
     saturation,
     setup,
     symmetry,
+    width,
 )
 from fanin.rules.rule import Rule
 
@@ -28,12 +29,13 @@ FAMILIES = {
     "RES": "residual streams",
     "OUT": "the last layer and the first loss",
     "BWD": "gradients along depth",
+    "WID": "what changes with the width",
 }
 """Families in the order in which causes are looked for."""
 
 RULES: dict[str, Rule] = {
     rule.code: rule()
-    for module in (numbers, setup, inputs, symmetry, saturation, forward, residual, outputs, backward)
+    for module in (numbers, setup, inputs, symmetry, saturation, forward, residual, outputs, backward, width)
     for rule in module.RULES
 }
 

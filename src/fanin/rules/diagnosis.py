@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fanin.errors import FaninError
+from fanin.report.diagnosis.paths import around
 from fanin.rules.attribution import attributed
 from fanin.rules.catalogue import RULES, matching
 from fanin.rules.finding import SEVERITIES, Finding, Severity, at_least
+from fanin.rules.fixes import FixReport, Workshop, fixes_of, planned
 from fanin.rules.outputs import baseline
 from fanin.rules.vitals import Vitals
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from fanin.report.diagnosis.record import DiagnosisRecord
+    from fanin.schemes.plan import InitPlan
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,8 @@ class Choice:
     Args:
         select: Codes, beginnings of codes, or names of the rules that are asked.
         ignore: Those that are not.
-        layers: Rules that are not asked about layers, by a pattern of their paths: {"head.*": ("OUT101",)}.
+        layers: Rules that are not asked about layers and what is in them, by a pattern of their paths:
+            {"head": ("OUT101",), "blocks.*.gate": ("SAT", "FWD")}.
         known: Findings that are known already, as (code, where).
 
     Raises:
@@ -34,18 +45,29 @@ class Choice:
     layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: frozenset[tuple[str, str]] = frozenset()
 
+    def __post_init__(self) -> None:
+        for patterns in (self.select, self.ignore, *self.layers.values()):
+            matching(tuple(patterns))
+
     @property
     def codes(self) -> list[str]:
         """The codes of the rules that are asked, in the order of the catalogue."""
         wanted = matching(self.select) - matching(self.ignore)
         return [code for code in RULES if code in wanted]
 
-    def wants(self, finding: Finding) -> bool:
-        """Return whether a finding is wanted."""
-        if (finding.code, finding.where) in self.known:
-            return False
-        ignored = (codes for pattern, codes in self.layers.items() if fnmatch.fnmatch(finding.where, pattern))
-        return not any(finding.code in matching(tuple(codes)) for codes in ignored)
+    def knows(self, finding: Finding) -> bool:
+        """Return whether a finding is known already."""
+        return (finding.code, finding.where) in self.known
+
+    def ignores(self, finding: Finding) -> bool:
+        """Return whether a finding's rule is not asked about its layer, or about what that is in."""
+        codes = (
+            one
+            for pattern, codes in self.layers.items()
+            if any(fnmatch.fnmatchcase(path, pattern) for path in around(finding.where))
+            for one in codes
+        )
+        return finding.code in matching(tuple(codes))
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,7 @@ class Diagnosis:
         rules: The codes of the rules that were asked.
         known: How many findings were left out because they are known.
         seconds: How long it took.
+        workshop: What can be done to the model; None where it is not at hand.
     """
 
     vitals: Vitals
@@ -65,6 +88,7 @@ class Diagnosis:
     rules: tuple[str, ...] = ()
     known: int = 0
     seconds: float = 0.0
+    workshop: Workshop | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -85,11 +109,79 @@ class Diagnosis:
         """Return findings that are as grave as that."""
         return tuple(one for one in self.findings if at_least(one.severity, severity))
 
-    def to_dict(self) -> dict[str, Any]:
+    def fixed_plan(self) -> InitPlan:
+        """Return the plan of the weights that mend the gravest finding that weights mend.
+
+        Raises:
+            FaninError: There is none, or the model is not at hand.
+        """
+        fix = planned(self.findings)
+        return self._workshop().plan(fix)
+
+    def fix_report(self) -> FixReport:
+        """Return what changes when fixes are applied to a copy, and measured again.
+
+        Raises:
+            FaninError: No finding has a fix that can be tried, or the model is not at hand.
+        """
+        fixes = fixes_of(self.at_least("warning"))
+        if not fixes:
+            raise FaninError("No finding has a fix that can be tried.", fix="what each finding says, by hand")
+        return FixReport(fixes, self, self._workshop().again(fixes))
+
+    def _workshop(self) -> Workshop:
+        if self.workshop is None:
+            raise FaninError("The model is not at hand.", expected="a diagnosis that fanin.diagnose has made")
+        return self.workshop
+
+    def to_dict(self) -> DiagnosisRecord:
         """Return it as plain data for JSON (see docs/json.md); what is not finite is None."""
         from fanin.rules.records import record_of
 
         return record_of(self)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return it as JSON, and write it to a file if a path is given.
+
+        Raises:
+            FaninError: The file cannot be written.
+        """
+        text = json.dumps(self.to_dict(), allow_nan=False)
+        if path is not None:
+            from fanin.report.profile.html import write
+
+            write(path, text)
+        return text
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a page that needs no network: the findings with their rules, a chart, and every layer.
+
+        Args:
+            path: The file.
+
+        Raises:
+            FaninError: The file cannot be written.
+        """
+        from fanin.report.diagnosis import html
+        from fanin.report.profile.html import write
+        from fanin.rules.records import rule_records
+
+        return write(path, html.page(self.to_dict(), rule_records()))
+
+    def __rich__(self) -> RenderableType:
+        from fanin.report.diagnosis import text
+
+        return text.render(self.to_dict())
+
+    def __str__(self) -> str:
+        from fanin.report.diagnosis import text
+
+        return text.plain_text(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        from fanin.report.diagnosis import html
+
+        return html.fragment(self.to_dict())
 
     def raise_for(self, severity: Severity = "error") -> None:
         """Raise if a finding is as grave as that.
@@ -136,15 +228,11 @@ def diagnose(vitals: Vitals, choice: Choice | None = None, *, seconds: float = 0
     """
     choice = choice or Choice()
     found = [one for code in choice.codes for one in RULES[code].look(vitals)]
-    wanted = _without(attributed(found), choice)
-    ordered = sorted(wanted, key=lambda one: SEVERITIES.index(one.severity))
-    return Diagnosis(vitals, tuple(ordered), tuple(choice.codes), len(found) - _count(ordered), seconds)
+    # What is left out goes with what follows from it: that is explained.
+    causes = [one for one in attributed(found) if not choice.ignores(one)]
+    wanted = _gravest_first(one for one in causes if not choice.knows(one))
+    return Diagnosis(vitals, wanted, tuple(choice.codes), len(causes) - len(wanted), seconds)
 
 
-def _without(findings: Iterable[Finding], choice: Choice) -> list[Finding]:
-    """Leave out what is not wanted, with what follows from it: that is explained."""
-    return [one for one in findings if choice.wants(one)]
-
-
-def _count(findings: Iterable[Finding]) -> int:
-    return sum(1 + len(one.consequences) for one in findings)
+def _gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda one: SEVERITIES.index(one.severity)))

@@ -66,7 +66,11 @@ class StaleMemory(Rule):
                     "nothing has initialized.",
                     observed=parameter.values.largest,
                     expected=f"at most {_STALE:g}",
-                    fix=Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto"),
+                    fix=Fix(
+                        f"nn.init.normal_({parameter.name}, std=0.05)",
+                        scheme="random_normal",
+                        layers=(parameter.name,),
+                    ),
                 )
 
 

@@ -51,7 +51,6 @@ class IdenticalUnits(Rule):
             fix=Fix(
                 'fanin.initialize(model, "he_normal") draws weights at random',
                 scheme="he_normal",
-                layers=tuple(layer.name for layer in found),
             ),
             layers=[layer.name for layer in found],
         )

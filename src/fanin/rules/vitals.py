@@ -202,6 +202,21 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Width:
+    """What a model of one width does.
+
+    Args:
+        width: The width.
+        scales: sqrt(E[x^2]) of the outputs of each layer with weights.
+        moved: By how much a step of Adam moves these, the root of the mean square.
+    """
+
+    width: int
+    scales: dict[str, float]
+    moved: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Vitals:
     """A model at step 0.
 
@@ -217,6 +232,7 @@ class Vitals:
         examples: Size of the batch.
         born_dead: Of several seeds, the share of networks that are born dead; None for one.
         seeds: How many networks were looked at.
+        widths: The same model in several widths; () for one.
         notes: What to know.
     """
 
@@ -231,6 +247,7 @@ class Vitals:
     examples: int = 1
     born_dead: float | None = None
     seeds: int = 1
+    widths: tuple[Width, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -12,12 +12,13 @@ from fanin.errors import FaninError
 from fanin.frameworks.given import Given
 from fanin.frameworks.torch.checking.batch import Batch
 from fanin.frameworks.torch.checking.losses import is_loss
+from fanin.frameworks.torch.checking.vitals import of_width as at_width
 from fanin.frameworks.torch.checking.vitals import vitals as of_batch
 from fanin.frameworks.torch.examples import values_of
 from fanin.frameworks.torch.measure import seeded
-from fanin.rules.vitals import Vitals
+from fanin.rules.vitals import Vitals, Width
 
-__all__ = ["seeded", "vitals"]
+__all__ = ["of_width", "seeded", "vitals"]
 
 _WORDS = 100
 """Tokens that are drawn where nothing says how many a model knows: each knows these."""
@@ -39,6 +40,25 @@ def vitals(model: nn.Module, x: Any, y: Any, *, loss: Any, given: Given | None, 
     if given is not None:
         x = _drawn(given, model, seed)
     return of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
+
+
+def of_width(
+    model: nn.Module, x: Any, y: Any, width: int, *, loss: Any, given: Given | None, seed: int
+) -> Width:
+    """Return what a module of a width does, and how far a step moves it.
+
+    Args:
+        model: The module.
+        x: As for `vitals`.
+        y: As for `vitals`.
+        width: Its width.
+        loss: As for `vitals`.
+        given: As for `vitals`.
+        seed: As for `vitals`.
+    """
+    if given is not None:
+        x = _drawn(given, model, seed)
+    return at_width(model, Batch.of(x, y, like=model), loss, width, seed=seed)
 
 
 def _drawn(given: Given, model: nn.Module, seed: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from fanin.report import axes
 from fanin.report.look import LIGHT, WIDTH, Look, config
 from fanin.report.numbers import plain
 from fanin.report.profile import depth
@@ -19,7 +20,6 @@ PANELS = {
     "backward": "Gradient: E[g²] with respect to them",
     "correlation": "Correlation of two inputs: c",
 }
-_FEW_DECADES = 2.5
 _SIGMAS = 2.0
 
 
@@ -58,7 +58,7 @@ def panel(name: str, rows: dict[str, list[dict[str, Any]]], look: Look) -> alt.L
         look: Colours.
     """
     count = len({row["place"] for row in rows[name]})
-    x, y = _layers_axis(), _linear(rows[name]) if name == "correlation" else _logarithmic(rows[name])
+    x, y = axes.layers(), _linear(rows[name]) if name == "correlation" else _logarithmic(rows[name])
     data = alt.Chart(alt.NamedData(name))
     lines, points = (
         data.transform_filter(alt.FieldEqualPredicate(field="role", equal=role)) for role in ("line", "point")
@@ -85,31 +85,8 @@ def panel(name: str, rows: dict[str, list[dict[str, Any]]], look: Look) -> alt.L
     return alt.LayerChart(layer=layers, width=width, height=HEIGHT, title=PANELS[name])
 
 
-def _layers_axis() -> alt.X:
-    end = "length(datum.label) > 19 ? '…' + slice(datum.label, -18) : datum.label"
-    axis = alt.Axis(labelExpr=end, labelAngle=-50, labelOverlap="greedy", grid=False, labelFontSize=10)
-    return alt.X("name:N", title=None, axis=axis, sort=alt.EncodingSortField("place", order="ascending"))
-
-
 def _logarithmic(rows: list[dict[str, Any]]) -> alt.Y:
-    """Return an axis with the powers of ten, and where there are few of them, with 2 and 5 times these."""
-    ends = [row[end] for row in rows for end in ("low", "high") if row[end]]
-    low, high = math.log10(min(ends)), math.log10(max(ends))
-    spare = max(0.04 * (high - low), (1 - (high - low)) / 2)
-    low, high = low - spare, high + spare
-    every = max(round((high - low) / 6), 1)
-    digits = (1, 2, 5) if high - low < _FEW_DECADES else (1,)
-    powers = range(math.floor(low), math.ceil(high) + 1, every if digits == (1,) else 1)
-    values = [
-        value
-        for power in powers
-        for digit in digits
-        if low <= math.log10(value := digit * 10.0**power) <= high
-    ]
-    scale = alt.Scale(type="log", domain=[10**low, 10**high], nice=False)
-    plainly = "datum.value >= 1e-3 && datum.value < 1e5"
-    label = f"{plainly} ? format(datum.value, '~g') : format(datum.value, '~e')"
-    return alt.Y("value:Q", title=None, scale=scale).axis(values=values, labelExpr=label)
+    return axes.logarithmic(*axes.decades(row[end] for row in rows for end in ("low", "high")))
 
 
 def _linear(rows: list[dict[str, Any]]) -> alt.Y:

@@ -172,10 +172,31 @@ def folds(layers: Sequence[LayerRecord], longest: int = 32) -> list[Fold]:
         layers: The list.
         longest: Up to how many layers nothing is left out.
     """
-    if len(layers) <= longest:
-        return []
-    kinds = [(_NUMBER.sub("#", layer["name"]), layer["type"], layer["unknown"]) for layer in layers]
-    return list(_folds(kinds))
+    return folded([(pattern(layer["name"]), layer["type"], layer["unknown"]) for layer in layers], longest)
+
+
+def pattern(name: str) -> str:
+    """Return a path without its numbers.
+
+    Example:
+        >>> pattern("h.12.mlp")
+        'h.#.mlp'
+    """
+    return _NUMBER.sub("#", name)
+
+
+def folded(kinds: Sequence[object], longest: int = 32) -> list[Fold]:
+    """Return what to leave out of a long list: blocks that repeat, but for the first and the last.
+
+    Args:
+        kinds: What is the same where blocks repeat.
+        longest: Up to how many nothing is left out.
+
+    Example:
+        >>> folded([0, 1, 1, 1, 1, 1, 2], longest=6)
+        [Fold(start=2, stop=5, period=1)]
+    """
+    return list(_folds(kinds)) if len(kinds) > longest else []
 
 
 def _folds(kinds: Sequence[object]) -> Iterator[Fold]:

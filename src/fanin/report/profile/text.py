@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from rich.console import Console, Group, RenderableType
@@ -16,10 +16,12 @@ from fanin.report.profile import depth, rows
 from fanin.report.profile.record import LayerRecord, ProfileRecord
 
 WIDTH = 80
-_LANE = 11
-_MARKS = {"forward": "●", "backward": "○"}
+LANE = 11
+"""Columns of a lane."""
+MARKS = {"forward": "●", "backward": "○"}
 _BOTH = "◉"
-_NAME = 21
+NAME = 21
+"""Columns of a layer's path and type."""
 
 
 class Lane:
@@ -39,7 +41,7 @@ class Lane:
         """Return the place of a number's mark, from 0; None where it has none."""
         if not value or value < 0 or not math.isfinite(value) or self.empty:
             return None
-        return round((math.log10(value) - self.low) / (self.high - self.low) * (_LANE - 1))
+        return round((math.log10(value) - self.low) / (self.high - self.low) * (LANE - 1))
 
     def __str__(self) -> str:
         return f"{significant(10**self.low, 2)} to {significant(10**self.high, 2)}"
@@ -57,7 +59,7 @@ def render(record: ProfileRecord) -> RenderableType:
     notes = [*rows.reasons(record), *record["notes"]]
     told = [Text(tied(plain(words)), style="yellow" if "unknown" in words else "dim") for words in notes]
     layers = depth.shown(record)
-    lanes = {way: Lane([depth.q_of(layer, way) for layer in layers]) for way in _MARKS}
+    lanes = {way: Lane([depth.q_of(layer, way) for layer in layers]) for way in MARKS}
     about = Text(tied(plain(rows.about(record))), style="dim")
     parts: list[RenderableType] = [title, about, Text(), *sentences]
     if layers:
@@ -66,7 +68,7 @@ def render(record: ProfileRecord) -> RenderableType:
 
 
 def _legend(lanes: dict[str, Lane]) -> str:
-    known = [f"{_MARKS[way]} {name} from {lanes[way]}" for way, name in _NAMES if not lanes[way].empty]
+    known = [f"{MARKS[way]} {name} from {lanes[way]}" for way, name in _NAMES if not lanes[way].empty]
     return f"{', '.join(known)}, on log scales; ± is one standard deviation." if known else ""
 
 
@@ -75,13 +77,13 @@ _NAMES = (("forward", "q"), ("backward", "gradient"))
 
 def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("layer", no_wrap=True, width=_NAME)
+    table.add_column("layer", no_wrap=True, width=NAME)
     headings = ["q", "mean", "c", "gradient q"]
     if any(layer["chi_1"] is not None for layer in layers):
         headings.append("χ₁")
     for heading in headings:
         table.add_column(heading, no_wrap=True)
-    table.add_column("", no_wrap=True, width=_LANE)
+    table.add_column("", no_wrap=True, width=LANE)
     hidden = {fold.start: fold for fold in depth.folds(layers)}
     place = 0
     while place < len(layers):
@@ -99,30 +101,37 @@ def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int) -
     row = rows.row(layer)
     if layer["forward"] is None:
         # Without a reason it is nothing unknown, but of weights alone.
-        table.add_row(_name(row), Text(row.q, style="yellow" if row.unknown else "dim"))
+        table.add_row(named(row.name, row.type), Text(row.q, style="yellow" if row.unknown else "dim"))
         return
     cells = (row.q, row.mean, row.c, row.gradient, row.chi)
-    table.add_row(_name(row), *map(Text, cells[:count]), Text(_lane(layer, lanes)))
+    values = {way: depth.q_of(layer, way) for way in MARKS}
+    table.add_row(named(row.name, row.type), *map(Text, cells[:count]), Text(marked(values, lanes)))
 
 
-def _name(row: rows.Row) -> Text:
+def named(name: str, kind: str) -> Text:
     """Return a layer's path, its first parts left out if it is long, and its type where there is room."""
-    name, kind = plain(row.name), plain(row.type)
-    if len(name) > _NAME:
-        rest = name[1 - _NAME :]
+    name, kind = plain(name), plain(kind)
+    if len(name) > NAME:
+        rest = name[1 - NAME :]
         whole = min((place for mark in "./" if (place := rest.find(mark)) >= 0), default=-1)
         return Text(f"…{rest[whole + 1 :]}")
-    room = _NAME - len(name) - 1
+    room = NAME - len(name) - 1
     if room < min(len(kind), 4):
         return Text(name)
     shown = kind if len(kind) <= room else f"{kind[: room - 1]}…"
     return Text.assemble(name, " ", (shown, "dim"))
 
 
-def _lane(layer: LayerRecord, lanes: dict[str, Lane]) -> str:
-    cells = ["·"] * _LANE
-    for way, mark in _MARKS.items():
-        place = lanes[way].place(depth.q_of(layer, way))
+def marked(values: Mapping[str, float | None], lanes: Mapping[str, Lane]) -> str:
+    """Return the lanes of a row, one above the other, with a mark for each number.
+
+    Args:
+        values: By "forward" and "backward".
+        lanes: Likewise.
+    """
+    cells = ["·"] * LANE
+    for way, mark in MARKS.items():
+        place = lanes[way].place(values[way])
         if place is not None:
             cells[place] = mark if cells[place] == "·" else _BOTH
     return "".join(cells)

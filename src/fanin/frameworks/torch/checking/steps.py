@@ -45,6 +45,14 @@ def unlocked(
     return list(zip(*found, strict=True))
 
 
+@contextlib.contextmanager
+def stepped(trained: Sequence[nn.Parameter], gradients: Sequence[torch.Tensor | None]) -> Iterator[None]:
+    """Make one tiny step; values are put back when the block ends."""
+    with _values_kept(trained):
+        _step(trained, gradients)
+        yield
+
+
 def _step(trained: Sequence[nn.Parameter], gradients: Sequence[torch.Tensor | None]) -> None:
     with torch.no_grad():
         for parameter, gradient in zip(trained, gradients, strict=True):

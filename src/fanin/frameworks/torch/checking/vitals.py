@@ -14,13 +14,14 @@ from torch import nn
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.torch.checking import losses, units
 from fanin.frameworks.torch.checking.batch import Batch, main_output
+from fanin.frameworks.torch.checking.coordinates import moved
 from fanin.frameworks.torch.checking.steps import unlocked
 from fanin.frameworks.torch.checking.watch import Watch
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
 from fanin.frameworks.torch.inventory import uncompiled
 from fanin.frameworks.torch.measure import kept, seeded
-from fanin.rules.vitals import Output, Parameter, Spread, Vitals
+from fanin.rules.vitals import Output, Parameter, Spread, Vitals, Width
 
 Loss = str | Callable[..., Any] | None
 
@@ -65,6 +66,30 @@ def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) 
                 ) from error
             batch = batch.half()
             notes.append(f"out of memory: the batch was cut to {batch.examples}")
+
+
+def of_width(model: nn.Module, batch: Batch, loss: Loss, width: int, *, seed: int = 0) -> Width:
+    """Return what a module of a width does, and how far a step moves it; it is left as it was.
+
+    Args:
+        model: The module.
+        batch: As for `vitals`.
+        loss: As for `vitals`.
+        width: Its width.
+        seed: As for `vitals`.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+
+    def run() -> dict[str, torch.Tensor]:
+        watch = Watch(model, keeps=True)
+        with torch.no_grad(), watch:
+            _call(model, batch)
+        return watch.sampled
+
+    with _as_before(model, seed, train=_can_train(model, batch)), torch.enable_grad():
+        gradients = _again(model, batch, loss, trained)
+        scales = {name: units.spread(value).scale for name, value in run().items()}
+        return Width(width, scales, moved(trained, gradients, run))
 
 
 def _is_memory(error: BaseException | None) -> bool:

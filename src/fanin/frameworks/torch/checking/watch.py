@@ -84,11 +84,12 @@ class Watch(TorchFunctionMode):
 
     Args:
         model: The module.
+        keeps: Whether to keep some of what layers with weights return.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, keeps: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.keeps = model, keeps
         self._paths = {id(module): path for path, module in model.named_modules()}
         self._stack: list[nn.Module] = []
         self._seen: list[_Seen] = []
@@ -97,6 +98,7 @@ class Watch(TorchFunctionMode):
         self._weights: dict[int, torch.Tensor] = {id(p): p for p in model.parameters() if p.ndim > 1}
         self.last_function: tuple[torch.Tensor | None, str] = (None, "")
         self.paused = False
+        self.sampled: dict[str, torch.Tensor] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -224,6 +226,8 @@ class Watch(TorchFunctionMode):
         name = own if count == 1 else f"{own}#{count}"
         seen = seen or _Seen(layer)
         seen.layer = replace(layer, name=name)
+        if self.keeps and layer.kind == "weights":
+            self.sampled[name] = units.sampled(result).clone()
         self._seen.append(seen)
         if result.requires_grad:
             result.register_hook(lambda gradient: self._back(seen, gradient, axis))

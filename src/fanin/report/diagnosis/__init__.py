@@ -1,0 +1,1 @@
+"""A diagnosis as text, HTML, SARIF and annotations, made from its record."""

@@ -1,0 +1,264 @@
+"""Each rule, at its threshold and on either side of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from fanin.errors import FaninError
+from fanin.rules.catalogue import FAMILIES, RULES, matching, rule
+from fanin.rules.diagnosis import Choice, UnhealthyError, diagnose
+from fanin.rules.vitals import Input, Layer, Output, Parameter, Spread, Target, Vitals
+
+
+def spread(sd, mean=0.0, largest=None, *, finite=True):
+    return Spread(mean, sd, 4 * sd if largest is None else largest, finite)
+
+
+def layer(name, sd=1.0, gradient=1.0, kind="weights", **others):
+    back = None if gradient is None else spread(gradient)
+    return Layer(name, "Linear", kind, (32, 64), spread(sd), units=64, places=32, gradient=back, **others)
+
+
+def parameter(name, sd=0.1, gradient=0.1, shape=(64, 64), zero=(0.0,), **others):
+    return Parameter(name, shape, name.rpartition(".")[0], spread(sd), gradient=gradient, zero=zero, **others)
+
+
+def vitals(layers=(), parameters=None, **others):
+    layers = tuple(layers) or (layer("0"), layer("1"))
+    given = {
+        "inputs": (Input("0", (32, 20), spread(1.0), (1.0, 1.0)),),
+        "output": Output(spread(0.5), (32, 10), 2.3, "cross_entropy", layer=layers[-1].name, variation=1.0),
+        "target": Target(classes=10, entropy=2.3),
+        "examples": 32,
+    } | others
+    parameters = [parameter("0.weight"), parameter("1.weight")] if parameters is None else parameters
+    return Vitals("Net", "torch", layers, tuple(parameters), **given)
+
+
+def codes(found, severity=None):
+    return [one.code for one in diagnose(found).findings if severity in (None, one.severity)]
+
+
+def test_a_healthy_model():
+    assert not codes(vitals())
+
+
+def line(factor, count, way):
+    scales = [factor**place for place in range(count)]
+    if way == "forward":
+        return [layer(str(place), sd) for place, sd in enumerate(scales)]
+    return [layer(str(place), gradient=g) for place, g in enumerate(reversed(scales))]
+
+
+@pytest.mark.parametrize(
+    ("way", "factor", "count", "found"),
+    [
+        ("forward", 0.5, 6, {"FWD101": "warning"}),
+        ("forward", 0.5, 5, {}),
+        ("forward", 0.82, 20, {}),
+        ("forward", 0.1, 8, {"FWD101": "error"}),
+        ("forward", 2.0, 7, {"FWD102": "warning"}),
+        ("forward", 10.0, 7, {"FWD102": "error"}),
+        ("backward", 0.4, 8, {"BWD101": "warning"}),
+        ("backward", 0.1, 8, {"BWD101": "error"}),
+        ("backward", 0.4, 4, {}),
+        ("backward", 2.0, 8, {"BWD102": "warning"}),
+        ("backward", 10.0, 8, {"BWD102": "error"}),
+    ],
+)
+def test_depth(way, factor, count, found):
+    made = diagnose(vitals(line(factor, count, way))).findings
+    assert {one.code: one.severity for one in made} == found
+
+
+def test_a_norm_begins_a_new_chain():
+    layers = line(0.1, 8, "forward")
+    norms = [layer(f"n{place}", kind="norm") for place in range(8)]
+    assert not codes(vitals([one for pair in zip(layers, norms, strict=True) for one in pair]))
+
+
+def test_branches_of_zeros_are_left_out():
+    layers = [one for each in line(1.0, 6, "forward") for one in (each, layer(f"{each.name}.zero", 0.0))]
+    assert not codes(vitals(layers))
+
+
+@pytest.mark.parametrize(("gradient", "found"), [(1e-7, ["BWD103"]), (1e-5, [])])
+def test_tiny_gradients(gradient, found):
+    parameters = [parameter("0.weight", gradient=gradient), parameter("1.weight", gradient=gradient)]
+    assert codes(vitals(parameters=parameters)) == found
+
+
+@pytest.mark.parametrize(
+    ("loss", "severity"), [(2.3, None), (3.2, None), (3.4, "warning"), (6.7, "warning"), (6.9, "error")]
+)
+def test_initial_loss(loss, severity):
+    output = replace(vitals().output, loss=loss)
+    found = diagnose(vitals(output=output)).findings
+    assert [one.severity for one in found if one.code == "OUT101"] == ([severity] if severity else [])
+
+
+def test_regressions_are_held_against_their_targets():
+    output = Output(spread(1.0), (32, 1), 50.0, "mse", layer="1", variation=1.0)
+    assert codes(vitals(output=output, target=Target(variance=4.0))) == ["OUT101"]
+    assert not codes(vitals(output=output, target=Target(variance=6.0)))
+    far = diagnose(
+        vitals(output=replace(output, loss=400.0), target=Target(variance=1.0, mean=20.0))
+    ).findings
+    assert [(one.code, one.severity) for one in far] == [("INP105", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("ends", "kind", "logits", "units", "severity"),
+    [
+        ("softmax", "binary_cross_entropy", False, 1, "error"),
+        ("relu", "cross_entropy", True, 10, "warning"),
+        ("softmax", "cross_entropy", True, 10, "warning"),
+        ("softmax", "cross_entropy", False, 10, None),
+        ("sigmoid", "binary_cross_entropy", False, 1, None),
+        ("sigmoid", "binary_cross_entropy", True, 1, "warning"),
+        ("relu", "mse", True, 10, None),
+    ],
+)
+def test_last_activations(ends, kind, logits, units, severity):
+    output = Output(spread(0.5), (32, units), 0.7, kind, ends, "1", 1.0, logits=logits)
+    found = diagnose(vitals(output=output, target=Target(classes=2, entropy=0.69))).findings
+    assert [one.severity for one in found if one.code == "OUT102"] == ([severity] if severity else [])
+
+
+def activation(**others):
+    return layer("act", kind="activation", **others)
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.2, None), (0.3, "warning"), (0.6, "error")])
+def test_saturation(share, severity):
+    found = vitals([layer("0"), activation(function="tanh", saturated=share), layer("1")])
+    assert codes(found) == (["SAT101"] if severity else [])
+    assert codes(found, severity) == codes(found)
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.4, None), (0.6, "warning"), (0.95, "error")])
+def test_dead_units(share, severity):
+    found = vitals([layer("0"), activation(function="relu", dead=share), layer("1")])
+    assert codes(found, severity) == (["SAT102"] if severity else [])
+
+
+def test_the_last_activation_may_saturate():
+    layers = [layer("0"), layer("1"), activation(function="sigmoid", saturated=1.0)]
+    output = replace(vitals().output, ends_in="sigmoid", kind="binary_cross_entropy", logits=False, loss=0.7)
+    assert not codes(vitals(layers, output=output))
+
+
+def test_twins():
+    assert codes(vitals([layer("0", twins=0.5), layer("1")])) == ["SYM101"]
+    assert not codes(vitals([layer("0"), layer("1", twins=1.0)])), "the last layer is exempt"
+    beside = [layer("0", 0.0, twins=1.0, alike=1.0), layer("1"), layer("2")]
+    assert not codes(vitals(beside)), "zeros beside random weights are no symmetry"
+
+
+def test_stuck_zeros_and_zeros_that_unlock():
+    stuck = Parameter("b.weight", (4, 64), "b", spread(0.0), gradient=0.0, zero=(1.0,) * 4)
+    assert codes(vitals(parameters=[parameter("0.weight"), stuck])) == ["SET103"]
+    assert not codes(vitals(parameters=[parameter("0.weight"), replace(stuck, zero=(1.0, 0.2))]))
+    assert codes(vitals(parameters=[parameter("0.weight"), replace(stuck, values=spread(0.1))])) == ["SET105"]
+
+
+def test_parameters_without_a_gradient():
+    cut = parameter("2.weight", gradient=None)
+    assert codes(vitals(parameters=[parameter("0.weight"), cut])) == ["SET102"]
+    assert not codes(vitals(parameters=[parameter("0.weight"), replace(cut, trained=False)]))
+
+
+@pytest.mark.parametrize(
+    ("values", "code"), [(spread(1.0, largest=1e7), "NUM102"), (spread(1.0, finite=False), "NUM102")]
+)
+def test_numbers_that_are_none(values, code):
+    found = diagnose(vitals(parameters=[replace(parameter("0.weight"), values=values)])).findings
+    assert found[0].code == code
+
+
+def test_the_first_number_that_is_not_finite():
+    layers = [layer("0"), replace(layer("1"), output=spread(1.0, finite=False)), layer("2")]
+    found = diagnose(vitals(layers)).findings
+    assert [(one.code, one.where) for one in found] == [("NUM101", "1")]
+
+
+def test_half_precision():
+    layers = [layer("0"), replace(layer("1"), output=spread(1.0, largest=1e4))]
+    assert codes(vitals(layers, dtype="float16")) == ["NUM103"]
+    assert not codes(vitals(layers, dtype="bfloat16"))
+
+
+def test_inputs():
+    raw = Input("0", (32, 20), spread(100.0, 120.0), (50.0, 150.0))
+    first = replace(layer("0"), output=spread(60.0))
+    assert codes(vitals([first, layer("1")], inputs=(raw,))) == ["INP101"]
+    absorbed = diagnose(vitals([first, layer("n", kind="norm"), layer("1")], inputs=(raw,))).findings
+    assert [(one.code, one.severity) for one in absorbed] == [("INP101", "info")]
+    assert not codes(vitals([first, layer("1")], inputs=(replace(raw, described=True),)))
+    assert not codes(vitals([first, layer("1")], inputs=(replace(raw, tokens=True),)))
+    assert codes(vitals(inputs=(replace(raw, values=spread(0.001), features=(1e-3, 1e-3)),))) == ["INP103"]
+    assert codes(vitals(inputs=(replace(raw, values=spread(1.0), features=(1e-3, 1.0)),))) == ["INP102"]
+    assert codes(vitals(inputs=(replace(raw, values=spread(1.0), constant=0.7, features=None),))) == [
+        "INP104"
+    ]
+
+
+def test_streams():
+    blocks = [replace(layer(f"blocks.{n}", 2.0**n), kind="other", type="Block") for n in range(8)]
+    assert codes(vitals([layer("0"), *blocks, layer("1")])) == ["RES101"]
+    assert not codes(vitals([layer("0"), *blocks[:4], layer("1")]))
+
+
+def test_consequences_are_folded():
+    layers = [layer("0", twins=1.0), activation(function="relu", dead=1.0), layer("1")]
+    found = diagnose(vitals(layers)).findings
+    assert [one.code for one in found] == ["SYM101"]
+    assert [one.code for one in found[0].consequences] == ["SAT102"]
+
+
+# Which findings
+
+
+def test_selection():
+    faulty = vitals([layer("0", twins=1.0), layer("1")], output=replace(vitals().output, loss=9.0))
+    assert codes(faulty) == ["SYM101"]
+    assert [one.code for one in diagnose(faulty, Choice(select=("OUT",))).findings] == ["OUT101"]
+    assert [one.code for one in diagnose(faulty, Choice(ignore=("SYM",))).findings] == ["OUT101"]
+    assert not diagnose(faulty, Choice(layers={"0": ("SYM101",)})).findings
+    known = diagnose(faulty, Choice(known=frozenset({("SYM101", "0")})))
+    assert not known.findings
+    assert known.known == 1
+
+
+def test_raising():
+    found = diagnose(vitals([layer("0", twins=1.0), layer("1")]))
+    with pytest.raises(UnhealthyError, match="SYM101 identical-units at 0"):
+        found.raise_for("warning")
+    diagnose(vitals()).raise_for("info")
+    with pytest.raises(FaninError, match="no severity"):
+        found.raise_for("fatal")
+
+
+# The catalogue
+
+
+def test_every_rule_has_a_page():
+    for code, one in RULES.items():
+        assert code == one.code
+        assert code[:3] in FAMILIES
+        page = one.page()
+        for part in ("**What it checks.**", "**Why it matters.**", "**Instead.**"):
+            assert part in page, (code, part)
+
+
+def test_names_are_unique():
+    assert len({one.name for one in RULES.values()}) == len(RULES)
+
+
+def test_unknown_codes():
+    with pytest.raises(FaninError, match="no rule FWD999"):
+        rule("FWD999")
+    with pytest.raises(FaninError, match="vanishing-forward-signal"):
+        rule("vanishing-forward-signals")
+    with pytest.raises(FaninError, match="no rule"):
+        matching(("XYZ",))
