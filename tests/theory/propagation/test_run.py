@@ -62,6 +62,7 @@ def test_unknown_that_is_not_read_changes_nothing():
     found = run(m.graph(y), {})
     assert isinstance(found.values[odd], Unknown)
     assert predicted(found, y)["q"] == pytest.approx(1.0, rel=0.01)
+    assert x in found.cotangents
 
 
 def test_kernel_of_unknown_law():

@@ -274,8 +274,10 @@ def _backward(
     found = _starts(graph, values, context, loss)
     lost = {name: value.reason for name, value in values.items() if isinstance(value, Unknown)}
     lost |= {name: lost[name] for name in graph.outputs if name in lost}
+    leading = _leading_to_outputs(graph)
     for node in reversed(graph.nodes):
-        _spread_loss(node, values, pullbacks, lost)
+        if node.name in leading:
+            _spread_loss(node, values, pullbacks, lost)
         cotangent = found.get(node.name)
         pullback = pullbacks.pop(node.name)
         if node.name in lost or cotangent is None or pullback is None:
@@ -289,6 +291,15 @@ def _backward(
                 found[name] = found[name] + given if name in found else given
     kept = {name: cotangent for name, cotangent in found.items() if name not in lost}
     return kept, lost
+
+
+def _leading_to_outputs(graph: SignalGraph) -> set[str]:
+    """Return the nodes that an output depends on; gradients with respect to others are 0."""
+    found = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in found:
+            found.update(node.inputs)
+    return found
 
 
 def _spread_loss(
