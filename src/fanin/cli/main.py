@@ -13,12 +13,14 @@ from fanin.errors import FaninError, nearest
 from fanin.sources import first_line, own_line
 
 _COMMANDS = {
+    "check": "Whether a model is healthy at step 0, and what mends it.",
     "compare": "Which initialization trains a model best, beyond luck.",
     "export": "Write a store's runs as CSV or JSON lines.",
     "gain": "The gain of an activation, and whether depth keeps it.",
     "phase": "Order and chaos: mean field theory of an activation.",
     "plan": "What a scheme would do to every parameter of a model.",
     "propagate": "What signals and gradients will do in a model.",
+    "rule": "What checks look for: all rules, or the page of one.",
     "runs": "List the studies in a store.",
     "schemes": "The catalogue of initialization schemes.",
     "trace": "What a model computes, as a graph of operations.",

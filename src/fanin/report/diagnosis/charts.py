@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -20,8 +21,8 @@ PANELS = {
 }
 _OTHERS = {"forward": "BWD", "backward": "FWD"}
 """Findings that are not about what a panel shows."""
-_LINES, _LINE = 3, 13
-"""Lines of codes, so that those of neighbours do not cover each other, and their height."""
+_LINES, _LINE, _NEAR = 3, 13, 0.1
+"""Lines of codes, their height, and the share of the width in which one would cover the next."""
 
 
 def datasets(record: DiagnosisRecord) -> dict[str, list[dict[str, Any]]]:
@@ -61,10 +62,20 @@ def _value(scale: float | None) -> dict[str, Any]:
 
 def _marks(record: DiagnosisRecord, told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = sorted(places(record).items())
+    lines = _lines([place for place, _ in found], len(told))
     return [
-        told[place] | {"severity": those[0]["severity"], "codes": _codes(those), "line": number % _LINES}
-        for number, (place, those) in enumerate(found)
+        told[place] | {"severity": those[0]["severity"], "codes": _codes(those), "line": line}
+        for (place, those), line in zip(found, lines, strict=True)
     ]
+
+
+def _lines(places: Sequence[int], count: int) -> list[int]:
+    """Return a line for each code, another one than that of the one before where they are neighbours."""
+    lines: list[int] = []
+    for number, place in enumerate(places):
+        near = number > 0 and place - places[number - 1] < _NEAR * count
+        lines.append((lines[-1] + 1) % _LINES if near else 0)
+    return lines
 
 
 def _codes(findings: list[FindingRecord]) -> str:

@@ -26,12 +26,15 @@ def places(record: DiagnosisRecord) -> dict[int, list[FindingRecord]]:
 
 def place_of(finding: ConsequenceRecord, layers: Sequence[LayerRecord]) -> int | None:
     """Return the place of the layer that a finding is at, or that has the parameter that it is at."""
+    found = (_at(path, finding, layers) for path in around(finding["where"]))
+    return next((place for place in found if place is not None), None)
+
+
+def _at(path: str, finding: ConsequenceRecord, layers: Sequence[LayerRecord]) -> int | None:
+    """Return the place of a path; of several with that path, that of the kind which a rule looks at."""
     kinds = _KINDS.get(finding["code"].rstrip("0123456789"), ("weights",))
-    for path in around(finding["where"]):
-        here = [place for place, layer in enumerate(layers) if layer["name"] == path]
-        if here:
-            return next((place for place in here if layers[place]["kind"] in kinds), here[0])
-    return None
+    here = [place for place, layer in enumerate(layers) if layer["name"] == path]
+    return next((place for place in here if layers[place]["kind"] in kinds), here[0] if here else None)
 
 
 def touched(record: DiagnosisRecord, *, but: str = "-") -> dict[int, str]:
@@ -45,10 +48,8 @@ def touched(record: DiagnosisRecord, *, but: str = "-") -> dict[int, str]:
     for finding in record["findings"]:
         if finding["code"].startswith(but):
             continue
-        told = finding["evidence"].get("layers", ())
-        names = set(told) | {name for name in (finding["where"],) if not told}
-        at = place_of(finding, record["layers"])
-        for place, layer in enumerate(record["layers"]):
-            if place == at or layer["name"] in names:
+        about = [_at(name, finding, record["layers"]) for name in finding["evidence"].get("layers", ())]
+        for place in (place_of(finding, record["layers"]), *about):
+            if place is not None:
                 found.setdefault(place, finding["severity"])
     return found
