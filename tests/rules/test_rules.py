@@ -55,6 +55,9 @@ def line(factor, count, way):
     [
         ("forward", 0.5, 6, {"FWD101": "warning"}),
         ("forward", 0.5, 5, {}),
+        ("forward", 0.05, 5, {"FWD101": "warning"}),
+        ("backward", 0.05, 5, {"BWD101": "warning"}),
+        ("forward", 30.0, 5, {"FWD102": "error"}),
         ("forward", 0.82, 20, {}),
         ("forward", 0.1, 8, {"FWD101": "error"}),
         ("forward", 2.0, 7, {"FWD102": "warning"}),
@@ -136,10 +139,17 @@ def test_saturation(share, severity):
     assert codes(found, severity) == codes(found)
 
 
-@pytest.mark.parametrize(("share", "severity"), [(0.4, None), (0.6, "warning"), (0.95, "error")])
-def test_dead_units(share, severity):
-    found = vitals([layer("0"), activation(function="relu", dead=share), layer("1")])
-    assert codes(found, severity) == (["SAT102"] if severity else [])
+@pytest.mark.parametrize(
+    ("share", "places", "severity"),
+    [(0.4, 256, None), (0.6, 256, "warning"), (0.6, 64, None), (0.95, 64, "error")],
+)
+def test_dead_units(share, places, severity):
+    dead = replace(activation(function="relu", dead=share), places=places)
+    assert codes(vitals([layer("0"), dead, layer("1")]), severity) == (["SAT102"] if severity else [])
+
+
+def test_a_small_head_is_meant():
+    assert not codes(vitals([layer("0"), layer("1"), layer("2"), layer("3", 1e-5)]))
 
 
 def test_the_last_activation_may_saturate():

@@ -11,7 +11,9 @@ import numpy as np
 from fanin.rules.vitals import Layer, Vitals
 
 LAYERS = 6
-"""Fewest layers with weights that make a slope."""
+"""Layers with weights from which on a slope says something; fewer have to change far more."""
+_FEWEST = 3
+_FEW = 1e3
 A_LAYER = 1.25
 """The factor a layer that is too much, either way."""
 IN_ALL = 30.0
@@ -37,12 +39,16 @@ class Slope:
     @property
     def vanishes(self) -> bool:
         """Whether the scale shrinks too much."""
-        return self.factor < 1 / A_LAYER and self.total < 1 / IN_ALL
+        return self.factor < 1 / A_LAYER and self.total < 1 / self._too_much
 
     @property
     def explodes(self) -> bool:
         """Whether the scale grows too much."""
-        return self.factor > A_LAYER and self.total > IN_ALL
+        return self.factor > A_LAYER and self.total > self._too_much
+
+    @property
+    def _too_much(self) -> float:
+        return IN_ALL if len(self.layers) >= LAYERS else _FEW
 
 
 def slopes(vitals: Vitals, scale: Callable[[Layer], float]) -> Iterator[Slope]:
@@ -54,8 +60,11 @@ def slopes(vitals: Vitals, scale: Callable[[Layer], float]) -> Iterator[Slope]:
     """
     for chain in chains(vitals):
         kept = [layer for layer in chain if scale(layer) > 0 and math.isfinite(scale(layer))]
+        few = [layer for layer in kept if layer.name != vitals.output.layer]  # a small head is meant
         if len(kept) >= LAYERS:
             yield slope(kept, scale)
+        elif len(few) >= _FEWEST:
+            yield slope(few, scale)
 
 
 def chains(vitals: Vitals) -> Iterator[list[Layer]]:

@@ -26,7 +26,8 @@ class VanishingForward(Rule):
 
     **What it checks.** sqrt(E[x^2]) of the outputs of layers with weights, in chains that no norm interrupts.
     A straight line through its logarithms says by which factor it changes a layer. It is too much below 0.8 a
-    layer over at least 6 layers and 30 in all; an error where it is 10,000 in all, or less than 1e-6 is left.
+    layer over at least 6 layers and 30 in all (1,000 over 3 to 5); an error where it is 10,000 in all, or
+    less than 1e-6 is left.
 
     **Why it matters.** What is left at the end does not depend on the input any more: biases and rounding
     decide, and gradients of weights, which are products with these signals, vanish too.
@@ -55,8 +56,8 @@ class VanishingForward(Rule):
 class ExplodingForward(Rule):
     """Signals grow from layer to layer.
 
-    **What it checks.** As FWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all;
-    an error from 10,000 on.
+    **What it checks.** As FWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all
+    (1,000 over 3 to 5); an error from 10,000 on.
 
     **Why it matters.** Outputs and the first loss are huge, activations that are bounded saturate, gradients
     of the first layers explode.

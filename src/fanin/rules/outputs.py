@@ -73,7 +73,8 @@ class UnfitActivation(Rule):
     """The last activation does not fit the loss.
 
     **What it checks.** A softmax over one unit; a ReLU or tanh whose values are taken for probabilities or
-    for logits; a softmax or sigmoid before a loss that applies its own.
+    for logits; a softmax or sigmoid before a loss that applies its own; in Keras, outputs above 1 that a loss
+    takes for probabilities.
 
     **Why it matters.** A softmax over one unit is 1, always. A loss of logits that is given probabilities
     sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e).
@@ -181,6 +182,11 @@ def baseline(vitals: Vitals) -> float | None:
     if kind == "binary_cross_entropy":
         return math.log(2)
     return target.variance if kind == "mse" and target.variance else None
+
+
+def _no_probabilities(vitals: Vitals) -> bool:
+    """Return whether outputs cannot be probabilities; PyTorch's own loss would have refused them."""
+    return vitals.framework == "keras" and vitals.output.values.largest > 1.001
 
 
 def _taken(vitals: Vitals) -> str:

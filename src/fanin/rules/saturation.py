@@ -10,6 +10,7 @@ from fanin.rules.vitals import Layer, Vitals
 
 _SATURATED = 0.25, 0.5
 _DEAD = 0.5, 0.9
+_PLACES = 256
 _FOCUSED = 0.3
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), or weights of a smaller scale', scheme="auto")
 
@@ -53,8 +54,8 @@ class SaturatedUnits(Rule):
 class DeadUnits(Rule):
     """Units with a ReLU are 0 for every example.
 
-    **What it checks.** The share of a layer's units that are 0 at all examples and positions, of which there
-    are at least 256: above half is a warning, from 90 % an error.
+    **What it checks.** The share of a layer's units that are 0 at all examples and positions: from 90 % an
+    error, where there are at least 32 of these places; above half a warning, from 256 places on.
 
     **Why it matters.** A unit that is always 0 has no gradient: it never learns.
 
@@ -70,7 +71,7 @@ class DeadUnits(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first layer with dead units."""
-        found = [layer for layer in _inner(vitals) if (layer.dead or 0) > _DEAD[0]]
+        found = [layer for layer in _inner(vitals) if _is_dead(layer)]
         if not found:
             return
         first = found[0]
@@ -154,6 +155,11 @@ class FocusedAttention(Rule):
             fix=Fix('fanin.initialize(model, "auto", inputs=...) for its queries and keys', scheme="auto"),
             layers={layer.name: layer.entropy for layer in found},
         )
+
+
+def _is_dead(layer: Layer) -> bool:
+    share = layer.dead or 0.0
+    return share >= _DEAD[1] or (share > _DEAD[0] and layer.places >= _PLACES)
 
 
 def _inner(vitals: Vitals) -> Iterator[Layer]:

@@ -101,6 +101,21 @@ def test_attention_is_seen():
         assert seen == [pytest.approx(entropy.item(), rel=0.05)]
 
 
+def test_hidden_states_that_are_saturated():
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = nn.RNN(8, 16, batch_first=True), nn.Linear(16, 4)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[0][:, -1])
+
+    model, x = Reads(), torch.randn(16, 10, 8)
+    nn.init.normal_(model.rnn.weight_hh_l0, 0, 5.0)
+    seen = next(one for one in vitals(model, Batch.of(x, like=model)).layers if one.type == "RNN")
+    assert seen.saturated == pytest.approx((model.rnn(x)[0].abs() > 0.97).float().mean().item())
+
+
 @pytest.mark.parametrize("train", [True, False])
 def test_everything_is_as_before(train):
     model = _network().train(train)

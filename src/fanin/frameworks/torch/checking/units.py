@@ -8,8 +8,8 @@ import torch
 
 from fanin.rules.vitals import Spread
 
-PLACES = 256
-"""Fewest places at which a unit that is always 0 is dead, and not there by chance."""
+PLACES = 32
+"""Fewest places at which a unit that is always 0 may be dead, and not there by chance."""
 _SAMPLE = 1 << 17
 _PRIMES = (
     2,

@@ -47,6 +47,7 @@ _ACTIVATIONS: dict[Any, str] = {
     }.items()
     for function in functions
 }
+_LOG_SOFTMAX = _names(f.log_softmax, torch.log_softmax, _T.log_softmax)
 _SOFTMAX = _names(f.softmax, torch.softmax, _T.softmax)
 _ATTENTION = _names(f.scaled_dot_product_attention)
 _NORMS = _names(f.layer_norm, f.batch_norm, f.group_norm, f.instance_norm, getattr(f, "rms_norm", None))
@@ -132,6 +133,8 @@ class Watch(TorchFunctionMode):
             self._product(result, axis, weight, args[0] if args else None)
         elif func in _ACTIVATIONS:
             self._activation(_ACTIVATIONS[func], result)
+        elif func in _LOG_SOFTMAX:
+            self.last_function = result, "log_softmax"
         elif func in _SOFTMAX:
             self._softmax(result, args, kwargs)
         elif func in _ATTENTION:
@@ -197,6 +200,17 @@ class Watch(TorchFunctionMode):
         found = _weights_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
 
+    def _recurrent(self, module: nn.RNNBase, output: torch.Tensor) -> None:
+        """Take down hidden states, which a tanh has made in all but one kind of cell."""
+        bounded = module.mode != "RNN_RELU"
+        layer = replace(
+            self._layer(output, "activation"),
+            function="tanh" if bounded else "relu",
+            zeros=units.zeros(output),
+            saturated=units.saturated(output, "tanh") if bounded else None,
+        )
+        self._add(layer, output)
+
     def _layer(self, result: torch.Tensor, kind: str, axis: int = -1) -> Layer:
         module = self._stack[-1]
         path = self._paths.get(id(module), "") or type(self.model).__name__
@@ -247,7 +261,9 @@ class Watch(TorchFunctionMode):
         path = self._paths[id(module)]
         if self._wants(module, path):
             output = next((one for one in tensors_of(result) if one.is_floating_point()), None)
-            if output is not None:
+            if isinstance(module, nn.RNNBase) and output is not None:
+                self._recurrent(module, output)
+            elif output is not None:
                 kind = "norm" if is_norm(module) else "other"
                 if kind == "other" or not self._just_taken(path):
                     self._add(self._layer(output, kind), output)
