@@ -108,7 +108,7 @@ def panel(name: str, data: dict[str, list[dict[str, Any]]], look: Look) -> alt.L
         layers.transform_filter("datum.zero")
         .mark_text(text="0", fontWeight=600)
         .encode(x=x, y=alt.value(HEIGHT - 8), color=colour, tooltip=_tooltip()),
-        *(_texts(marks, line, x, colour) for line in range(_LINES)),
+        *(_texts(marks, line, x, look) for line in range(_LINES)),
     ]
     width: Any = "container" if look.page else WIDTH
     title = alt.Title(
@@ -117,12 +117,12 @@ def panel(name: str, data: dict[str, list[dict[str, Any]]], look: Look) -> alt.L
     return alt.LayerChart(layer=drawn, width=width, height=HEIGHT, title=title)
 
 
-def _texts(marks: alt.Chart, line: int, x: alt.X, colour: alt.Color) -> alt.Chart:
+def _texts(marks: alt.Chart, line: int, x: alt.X, look: Look) -> alt.Chart:
     """Return the codes of one line above the chart."""
     text = marks.transform_filter(alt.FieldEqualPredicate(field="line", equal=line)).mark_text(
-        align="left", dx=-1, fontWeight=600, fontSize=11
+        align="left", dx=-1, fontWeight=600, fontSize=11, color=look.ink
     )
-    return text.encode(x=x, y=alt.value(-7 - _LINE * line), text="codes:N", color=colour)
+    return text.encode(x=x, y=alt.value(-7 - _LINE * line), text="codes:N")
 
 
 def _tooltip(*more: str) -> list[alt.Tooltip]:

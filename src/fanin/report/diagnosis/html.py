@@ -81,7 +81,7 @@ def _context(record: DiagnosisRecord, texts: Mapping[str, str]) -> dict[str, Any
         "verdict": plain(rows.verdict(record)),
         "worst": record["findings"][0]["severity"] if record["findings"] else "",
         "cards": [_card(one, record, texts.get(one["code"], "")) for one in record["findings"]],
-        "notes": [plain(note) for note in record["notes"]],
+        "notes": [plain(note) for note in (rows.born_dead(record), *record["notes"]) if note],
         "heads": HEADS,
         "layers": _layers(record),
     }

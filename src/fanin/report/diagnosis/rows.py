@@ -66,7 +66,7 @@ def about(record: DiagnosisRecord) -> tuple[str, str]:
     values = f"{_counted(parameters['values'], 'value')} in {_counted(parameters['count'], 'parameter')}"
     asked = f"{_counted(len(record['rules']), 'rule')} in {duration(record['seconds'] or 0.0)}"
     known = f"{_counted(record['known'], 'known finding')} left out" if record["known"] else ""
-    done = [*map(_input, record["inputs"]), _loss(record), asked, _dead(record), known]
+    done = [*map(_input, record["inputs"]), _loss(record), asked, known]
     return f"{record['framework']}, {record['dtype']}, {values}", ", ".join(filter(None, done))
 
 
@@ -83,10 +83,13 @@ def _loss(record: DiagnosisRecord) -> str:
     return f"{_LOSSES[loss['kind']]} {value}{guess}"
 
 
-def _dead(record: DiagnosisRecord) -> str:
+def born_dead(record: DiagnosisRecord) -> str:
+    """Return how many of several networks are born dead; "" where one was looked at."""
     if record["born_dead"] is None:
         return ""
-    return f"{percent(record['born_dead'])} of {record['seeds']} networks are born dead"
+    return (
+        f"{percent(record['born_dead'])} of {record['seeds']} networks are born dead: no weight ever learns."
+    )
 
 
 def heading(finding: ConsequenceRecord, layers: Sequence[LayerRecord]) -> str:

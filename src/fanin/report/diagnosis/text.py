@@ -33,20 +33,23 @@ def render(record: DiagnosisRecord) -> RenderableType:
     model, done = (tied(plain(words)) for words in rows.about(record))
     title = Text.assemble((plain(record["model"]), "bold"), "  ", (model, "dim"), overflow="fold")
     parts: list[RenderableType] = [title, Text(done, style="dim"), Text(), _verdict(record)]
+    if dead := rows.born_dead(record):
+        parts.append(Text(tied(dead), style="yellow" if record["born_dead"] else "dim"))
     for finding in record["findings"]:
         parts += [Text(), *_finding(finding, record["layers"])]
     if record["layers"]:
         lanes = _lanes(record["layers"])
         parts += [Text(), _table(record, lanes), Text(_legend(lanes), style="dim")]
     notes = [Text(tied(plain(note)), style="yellow") for note in record["notes"]]
-    return Constrain(Group(*parts, *notes), WIDTH)
+    return Constrain(Group(*parts, *([Text()] if notes else []), *notes), WIDTH)
 
 
 def _verdict(record: DiagnosisRecord) -> Text:
     worst = record["findings"][0]["severity"] if record["findings"] else "info"
     text = f"{_SIGNS[worst]} {plain(rows.verdict(record))}"
     style = "bold green" if worst == "info" else f"bold {STYLES[worst]}"
-    return Text(text if len(text) <= WIDTH else f"{text[: WIDTH - 2]}….", style=style, no_wrap=True)
+    shown = text if len(text) <= WIDTH else f"{text[: WIDTH - 1].rstrip(' ,;')}…"
+    return Text(shown, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _finding(finding: FindingRecord, layers: Sequence[LayerRecord]) -> Iterator[RenderableType]:
@@ -57,7 +60,7 @@ def _finding(finding: FindingRecord, layers: Sequence[LayerRecord]) -> Iterator[
     body = Table.grid(padding=(0, 1, 0, 0))
     body.add_column(width=_INDENT - 1)
     body.add_column(width=_LABEL, style="dim")
-    body.add_column(width=WIDTH - _LABEL - _INDENT - 2)
+    body.add_column(width=WIDTH - _LABEL - _INDENT - 1)
     for label, text in _details(finding):
         body.add_row("", label, Text(tied(plain(text)), overflow="fold"))
     yield body
