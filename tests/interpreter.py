@@ -168,14 +168,19 @@ def _softmax(node: Node, x: Any) -> Any:
     return function(x, node["axis"])
 
 
-def _attention(node: Node, query: Any, key: Any, value: Any, mask: Any = None) -> Any:
+def _attention(node: Node, query: Any, key: Any, value: Any, *masks: Any) -> Any:
     repeated = node["heads"] // node["key_heads"]
     key, value = np.repeat(key, repeated, -3), np.repeat(value, repeated, -3)
     scores = np.einsum("...qd,...kd->...qk", query, key) * node["scale"]
-    if mask is not None:
+    if cap := node.get("cap"):
+        scores = cap * np.tanh(scores / cap)
+    for mask in masks:
         scores = np.where(mask, scores, -1e30) if mask.dtype == bool else scores + mask
     if node["causal"]:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -1e30)
+        seen = np.tri(*scores.shape[-2:], dtype=bool)
+        if window := node.get("window"):
+            seen = seen & ~np.tri(*scores.shape[-2:], k=-window, dtype=bool)
+        scores = np.where(seen, scores, -1e30)
     return np.einsum("...qk,...kd->...qd", special.softmax(scores, -1), value)
 
 

@@ -70,13 +70,79 @@ def test_attention_in_any_order_of_axes(order, masked, scaled_first, key_heads, 
     assert not {"softmax", "matmul"} & set(ops(found))
 
 
-def test_attention_with_capped_scores_is_left_as_it_is():
+def test_attention_with_capped_scores():
+    """As Gemma 2 has it: a tanh keeps scores small, then they are masked."""
+
     def attend(params, q, k, v):
-        scores = 5 * jnp.tanh(jnp.einsum("btd,bsd->bts", q, k) / 5)
+        scores = 5 * jnp.tanh(jnp.einsum("btd,bsd->bts", q, k) * 0.5 / 5)
+        scores = jnp.where(jnp.tri(3, dtype=bool), scores, -jnp.inf)
         return jnp.einsum("bts,bsd->btd", jax.nn.softmax(scores), v)
 
     _, found = both(attend, *(values(2, 3, 4) for _ in range(3)))
-    assert [op for op in ops(found) if op != "elementwise"] == ["matmul", "softmax", "matmul"]
+    (node,) = [node for node in found if node.op == "attention"]
+    assert (node["cap"], node["scale"], node["causal"]) == (5.0, 0.5, True)
+
+
+def test_what_no_cap_is():
+    """Of a tanh that is masked within, or of a tanh of a tanh, nobody knows."""
+
+    def masked(params, q, k, v):
+        scores = jnp.einsum("btd,bsd->bts", q, k) + params[0]
+        return jnp.einsum("bts,bsd->btd", jax.nn.softmax(5 * jnp.tanh(scores)), v)
+
+    def twice(params, q, k, v):
+        scores = jnp.tanh(jnp.tanh(jnp.einsum("btd,bsd->bts", q, k)) + params[0])
+        return jnp.einsum("bts,bsd->btd", jax.nn.softmax(scores), v)
+
+    for attend in (masked, twice):
+        _, found = both(attend, *(values(2, 3, 4) for _ in range(3)), params=(values(3, 3),))
+        rest = [op for op in ops(found) if op not in ("elementwise", "reshape")]
+        assert rest == ["matmul", "softmax", "matmul"]
+
+
+def test_attention_with_a_temperature_for_each_head():
+    """As Swin v2 has it: cosines, times a parameter, plus a bias."""
+
+    def attend(params, q, k, v):
+        scores = jnp.einsum("bhtd,bhsd->bhts", q, k) * jnp.exp(params[0]) + params[1]
+        return jnp.einsum("bhts,bhsd->bhtd", jax.nn.softmax(scores), v)
+
+    given = (values(4, 1, 1), values(1, 4, 3, 3))
+    _, found = both(attend, *(values(2, 4, 3, 5) for _ in range(3)), params=given)
+    (node,) = [node for node in found if node.op == "attention"]
+    assert (node["scale"], node["heads"], len(node.inputs)) == (1.0, 4, 4)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_masks_of_windows(early):
+    """As Swin has it: examples and windows are one axis, but for the mask; or heads and examples are."""
+    mask = values(3, 1, 4, 4)
+
+    def attend(params, q, k, v):
+        scores = jnp.einsum("bhtd,bhsd->bhts", q, k) + params[0]
+        scores = scores.reshape(2, 3, 2, 4, 4) + mask
+        if early:
+            return jnp.einsum("bhts,bhsd->bhtd", jax.nn.softmax(scores.reshape(6, 2, 4, 4)), v)
+        return jnp.einsum("bhts,bhsd->bhtd", jax.nn.softmax(scores).reshape(6, 2, 4, 4), v)
+
+    _, found = both(attend, *(values(6, 2, 4, 5) for _ in range(3)), params=(values(1, 2, 4, 4),))
+    (node,) = [node for node in found if node.op == "attention"]
+    assert len(node.inputs) == 5
+    assert "softmax" not in ops(found)
+
+
+def test_scores_of_all_heads_in_one_axis():
+    """As BLOOM has it: heads are apart only while scores are masked."""
+
+    def attend(params, q, k, v):
+        scores = jnp.einsum("atd,asd->ats", q, k) * 0.5
+        scores = scores.reshape(2, 3, 4, 4) + jnp.where(jnp.tri(4, dtype=bool), 0.0, -1e9)[None, None]
+        weights = jax.nn.softmax(scores).reshape(6, 4, 4)
+        return jnp.einsum("ats,asd->atd", weights, v)
+
+    _, found = both(attend, *(values(6, 4, 5) for _ in range(3)))
+    (node,) = [node for node in found if node.op == "attention"]
+    assert (node["causal"], len(node.inputs)) == (True, 3)
 
 
 def test_softmax_over_queries_is_no_attention():

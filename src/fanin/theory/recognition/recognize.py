@@ -12,10 +12,12 @@ from fanin.theory.recognition.bias import bias
 from fanin.theory.recognition.draft import Draft
 from fanin.theory.recognition.groups import group_norm
 from fanin.theory.recognition.losses import loss
+from fanin.theory.recognition.masks import apart
 from fanin.theory.recognition.means import mean, mean_of_means
 from fanin.theory.recognition.norms import folded_norm, norm, scaled_norm
 from fanin.theory.recognition.pools import average
 from fanin.theory.recognition.same import finite, once, permutation
+from fanin.theory.recognition.sinking import sunk
 from fanin.theory.recognition.softmax import softmax
 
 Pattern = Callable[[Draft, Node], None]
@@ -52,7 +54,7 @@ def recognize(graph: SignalGraph) -> SignalGraph:
         for node in draft:
             pattern(draft, node)
     activations(draft)
-    for pattern in (attention, permutation, loss):
+    for pattern in (sunk, attention, apart, permutation, loss):
         for node in draft:
             pattern(draft, node)
     for node in draft:

@@ -149,11 +149,14 @@ def _attention(node: Node, x: Tensors) -> torch.Tensor:
     copies = node["heads"] // node["key_heads"]
     key, value = key.repeat_interleave(copies, -3), value.repeat_interleave(copies, -3)
     scores = query @ key.transpose(-1, -2) * node["scale"]
-    if len(x) > 3:
-        mask = x[3]
+    if cap := node.get("cap"):
+        scores = cap * torch.tanh(scores / cap)
+    for mask in x[3:]:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype is torch.bool else scores + mask
     if node["causal"]:
         seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        if window := node.get("window"):
+            seen = seen.triu(1 - window)
         scores = scores.masked_fill(~seen, -torch.inf)
     return scores.softmax(-1) @ value
 

@@ -9,6 +9,7 @@ from torch.nn import functional as f
 
 from fanin.frameworks.torch.graph import signal_graph
 from fanin.frameworks.torch.graph.constants import LARGEST, is_causal, is_open
+from frameworks.torch.graph.interpret import interpret
 from frameworks.torch.graph.models import GPT, Llama
 
 IDS = torch.zeros(2, 6, dtype=torch.long)
@@ -48,6 +49,21 @@ def test_attention_with_a_causal_mask_is_causal(name):
     (node,) = [n for n in signal_graph(Attending(), (torch.zeros(2, 3, 5, 4),)) if n.op == "attention"]
     assert node["causal"]
     assert len(node.inputs) == 3
+
+
+def test_attention_that_sees_a_few_positions_before():
+    """As Mistral's does: in a window that slides along."""
+    seen = torch.ones(6, 6).tril().triu(-2).bool()
+
+    class Attending(nn.Module):
+        def forward(self, x):
+            return f.scaled_dot_product_attention(x, x, x, attn_mask=seen)
+
+    model, x = Attending(), torch.randn(2, 3, 6, 4)
+    graph = signal_graph(model, (x,))
+    (node,) = [n for n in graph if n.op == "attention"]
+    assert (node["causal"], node["window"], len(node.inputs)) == (True, 3, 3)
+    torch.testing.assert_close(interpret(graph, model, (x,))[0], model(x))
 
 
 def test_a_mask_added_to_scores_says_that_it_is_causal():

@@ -1,5 +1,7 @@
 """Attention, against simulations."""
 
+from dataclasses import replace
+
 import pytest
 
 from fanin.theory.propagation.inputs import InputLaw
@@ -91,11 +93,103 @@ def test_attention_to_other_positions():
     _close(predicted_back(found, value), truth.backward[value], ("q", "example", "position"), 0.03)
 
 
+def _masked(masks, *, causal=False, gain=2.0, window=0, cap=0.0):
+    """Hold attention with masks against a simulation."""
+    m = Maker()
+    x = m.input(4, T, N)
+    query, key = (m.heads(m.linear(x, N, variance=gain / N), HEADS) for _ in range(2))
+    value = m.heads(m.linear(x, N), HEADS)
+    made = m.attention(query, key, value, *masks(m), causal=causal)
+    more = {"window": window} if window else {"cap": cap} if cap else {}
+    m.nodes[-1] = replace(m.nodes[-1], attributes={**m.nodes[-1].attributes, **more})
+    graph = m.graph(made)
+    found, truth = run(graph, {x: LAW}), simulated(graph, {x: LAW}, draws=80)
+    _close(predicted(found, made), truth.forward[made], ("q", "example", "position"), 0.03)
+    _close(predicted_back(found, value), truth.backward[value], ("q", "example", "position"), 0.04)
+    for name in (query, key):
+        _close(predicted_back(found, name), truth.backward[name], ("q",), 0.06)
+    return found, truth
+
+
+def _bools(m):
+    """Keys that are near, of every second window."""
+    near = [[abs(i - j) < 4 for i in range(T)] for j in range(T)]
+    return [_known(m, [[near], [[[True] * T] * T], [near], [[[True] * T] * T]], 4, 1, T, T, dtype="bool")]
+
+
+def _known(m, value, *shape, dtype="float32"):
+    return m.node("constant", shape=shape, value=value, dtype=dtype)
+
+
+def _slopes(m):
+    """ALiBi: the farther away a key is, the lower, by as much as each head has it."""
+    return [_known(m, [[[-(2.0**-h) * (T - j) for j in range(T)]] for h in range(HEADS)], HEADS, 1, T)]
+
+
+def _table(m):
+    return [m.weight(HEADS, T, T, variance=0.5), *_slopes(m)]
+
+
+@pytest.mark.parametrize(
+    ("masks", "options"),
+    [
+        (_bools, {}),
+        (_slopes, {"causal": True}),
+        (_table, {}),
+        (lambda m: [], {"causal": True, "window": 3}),
+        (lambda m: [], {"cap": 0.7, "gain": 3.0}),
+    ],
+    ids=["bools", "slopes", "table", "window", "cap"],
+)
+def test_masks(masks, options):
+    _masked(masks, **options)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_windows(masked):
+    """Each query sees the six keys of its window, and of the last window not those of the other half."""
+    m = Maker()
+    x = m.input(4, 3 * 6, N)
+
+    def heads(x):
+        return m.permute(m.reshape(x, 4 * 3, 6, HEADS, N // HEADS), 0, 2, 1, 3)
+
+    query, key, value = (m.linear(x, N, variance=gain / N) for gain in (2.0, 2.0, 1.0))
+    halves = [
+        [-100.0 * (w == 2 and (i < 3) != (j < 3)) for i in range(6)] for w in range(3) for j in range(6)
+    ]
+    mask = [_known(m, [[halves[6 * w : 6 * w + 6]] for w in range(3)] * 4, 12, 1, 6, 6)] if masked else []
+    made = m.attention(heads(query), heads(key), heads(value), *mask)
+    y = m.reshape(m.permute(made, 0, 2, 1, 3), 4, 18, N)
+    out = m.linear(m.apply("add", x, y), N)
+    graph = m.graph(out)
+    found, truth = run(graph, {x: LAW}), simulated(graph, {x: LAW}, draws=80)
+    moments = ("q", "example", "position", "both")
+    for name in (made, out):
+        _close(predicted(found, name), truth.forward[name], moments, 0.03)
+    _close(predicted_back(found, value), truth.backward[value], moments, 0.03)
+    for name in (query, key):
+        _close(predicted_back(found, name), truth.backward[name], ("q", "position"), 0.05)
+    _close(predicted_back(found, x), truth.backward[x], ("q",), 0.03)
+
+
+def test_what_no_windows_are():
+    """Queries of windows that all see the same keys."""
+    m = Maker()
+    x = m.input(4, 18, N)
+    query = m.permute(m.reshape(m.linear(x, N), 4, 3, 6, HEADS, N // HEADS), 0, 1, 3, 2, 4)
+    key = m.permute(m.reshape(m.linear(x, N), 4, 1, 18, HEADS, N // HEADS), 0, 1, 3, 2, 4)
+    made = m.attention(query, key, key)
+    value = run(m.graph(made), {}).values[made]
+    assert isinstance(value, Unknown)
+    assert "windows" in value.reason
+
+
 def test_unknown_mask():
     m = Maker()
     x = m.input(4, T, N)
     one = m.heads(m.linear(x, N), HEADS)
-    mask = m.constant(tuple(tuple(-9.0 * (i + j > 9) for i in range(T)) for j in range(T)), T, T)
+    mask = m.node("constant", shape=(T, T), mean=-3.0, second_moment=27.0)
     heads = m.attention(one, one, one, mask)
     value = run(m.graph(heads), {}).values[heads]
     assert isinstance(value, Unknown)

@@ -30,9 +30,24 @@ def constant_attributes(tensor: torch.Tensor) -> dict[str, Attribute]:
         values = tensor.to(torch.float64)
         attributes["mean"] = float(values.mean())
         attributes["second_moment"] = float(values.square().mean())
-    if is_causal(tensor):
-        attributes["mask"] = "causal"
-    return attributes
+    return attributes | causal_attributes(tensor)
+
+
+def causal_attributes(mask: torch.Tensor) -> dict[str, Attribute]:
+    """Return that a mask is causal, and how many positions each one sees, itself among them, if not all.
+
+    Example:
+        >>> causal_attributes(torch.ones(4, 4).tril().triu(-1).bool())
+        {'mask': 'causal', 'window': 2}
+    """
+    seen = _seen(mask)
+    if seen is None or seen.shape[-1] != (size := seen.shape[-2]) or size < 2 or not seen.numel():
+        return {}
+    window = int(seen.reshape(-1, size, size)[0, -1].sum())
+    wanted = torch.ones(size, size, dtype=torch.bool).tril().triu(1 - max(window, 1))
+    if window < 2 or not bool((seen == wanted).all()):
+        return {}
+    return {"mask": "causal", **({"window": window} if window < size else {})}
 
 
 def _nested(values: Any) -> Any:
@@ -49,10 +64,7 @@ def is_causal(mask: torch.Tensor) -> bool:
         >>> is_causal(torch.ones(3, 3).tril().bool()), is_causal(torch.ones(3, 3).bool())
         (True, False)
     """
-    seen = _seen(mask)
-    if seen is None or seen.shape[-1] != seen.shape[-2] or seen.shape[-1] < 2:
-        return False
-    return bool((seen == torch.ones(seen.shape[-2:], dtype=torch.bool).tril()).all())
+    return causal_attributes(mask) == {"mask": "causal"}
 
 
 def is_open(mask: torch.Tensor) -> bool:
@@ -66,12 +78,11 @@ def is_open(mask: torch.Tensor) -> bool:
     return seen is not None and bool(seen.all())
 
 
-def mask_kind(mask: Value) -> str:
-    """Return "causal" or "open" for a known mask that is one of these, else ""; looked at once."""
+def known_mask(mask: Value) -> dict[str, Attribute]:
+    """Return `mask`: "causal" or "open" for a known one that is one of these, else nothing; looked at once."""
     if mask.mask is None and mask.tensor is not None:
-        kinds = {"open": is_open, "causal": is_causal}
-        mask.mask = next((kind for kind, test in kinds.items() if test(mask.tensor)), "")
-    return mask.mask or ""
+        mask.mask = {"mask": "open"} if is_open(mask.tensor) else causal_attributes(mask.tensor)
+    return mask.mask or {}
 
 
 def _seen(mask: torch.Tensor) -> torch.Tensor | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from fanin.graph.signal import Attribute
+
 Number = float | int | bool
 
 
@@ -25,7 +27,7 @@ class Value:
         data: Whether it depends on the inputs.
         keep: For noise that keeps a value with this probability (drop path): the probability; else None.
         noise: What the noise is where it keeps.
-        mask: What kind of mask it is found to be; None where nobody has looked.
+        mask: What it is found to be as a mask; None where nobody has looked.
     """
 
     shape: tuple[int, ...]
@@ -36,7 +38,7 @@ class Value:
     data: bool = False
     keep: float | None = None
     noise: float = 1.0
-    mask: str | None = None
+    mask: dict[str, Attribute] | None = None
 
     @property
     def size(self) -> int:

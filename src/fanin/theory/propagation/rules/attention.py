@@ -24,19 +24,17 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, alike, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.rules.heads import Heads
+from fanin.theory.propagation.rules.local import in_windows
+from fanin.theory.propagation.rules.scores import Scoring
 from fanin.theory.propagation.signal import (
     IMAGINED,
     Chain,
     Contributions,
-    Fixed,
-    Kernel,
     Result,
     Signal,
     Unknown,
     Value,
 )
-
-_LARGE = 1e4  # second moments of what is added to logits, and hides nothing
 
 
 def attention(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -47,15 +45,16 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     query, key, value = inputs[:3]
     if not (isinstance(query, Signal) and isinstance(key, Signal) and isinstance(value, Signal)):
         return Result(Unknown(f"{node.name}: its queries, keys or values are no signals"))
-    mask = inputs[3] if len(inputs) > 3 else None
-    bias = _bias(mask)
-    if bias is None:
+    scoring = Scoring.of(node, inputs[3:], context)
+    if scoring is None:
         return Result(Unknown(f"{node.name}: its mask is not known"))
-    return _attended(node, (query, key, value), _is_causal(node, mask), bias, context)
+    operands = query, key, value
+    local = in_windows(node, operands, context, lambda given: _attended(node, given, scoring, context))
+    return local or _attended(node, operands, scoring, context)
 
 
 def _attended(
-    node: Node, operands: tuple[Signal, Signal, Signal], causal: bool, bias: float, context: Context
+    node: Node, operands: tuple[Signal, Signal, Signal], scoring: Scoring, context: Context
 ) -> Result:
     query, key, value = operands
     heads = Heads.drawn(
@@ -63,9 +62,7 @@ def _attended(
         (key.covariance, key.places),
         _features(node, context, 0),
         context,
-        scale=node["scale"],
-        causal=causal,
-        bias=bias,
+        scoring,
     )
     wanted = heads.outputs(value.covariance) + _overlap(node, operands, heads, context)
     places = query.places
@@ -134,7 +131,7 @@ def _met(
 def _varied(key: Signal, value: Signal, heads: Heads) -> Array:
     """Return s_i s_i' of values and of keys, (heads, samples, points, samples, points)."""
     of_values, of_keys = heads.varied(value.covariance), heads.varied(key.covariance)
-    return of_values[..., None, None] * of_keys[:, None, None]
+    return heads.steepness * of_values[..., None, None] * of_keys[:, None, None]
 
 
 def _shared(node: Node) -> float:
@@ -154,19 +151,6 @@ def _by_heads(relative: float, node: Node, query: Signal, context: Context) -> A
     return np.sqrt(relative / number) * context.normals.independent((2, IMAGINED))
 
 
-def _is_causal(node: Node, mask: Value | None) -> bool:
-    return bool(node.get("causal")) or (isinstance(mask, Fixed) and mask.mask == "causal")
-
-
-def _bias(mask: Value | None) -> float | None:
-    """Return the variance of what is added to logits; None where a mask is not known."""
-    if mask is None or (isinstance(mask, Fixed) and (mask.mask or not mask.second)):
-        return 0.0
-    if isinstance(mask, Kernel) and mask.law is not None and mask.law.second_moment < _LARGE:
-        return mask.law.variance
-    return None
-
-
 def _overlap(
     node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, context: Context
 ) -> Covariance:
@@ -178,7 +162,7 @@ def _overlap(
     share = key.places.share / key.places.total
     level = [float(np.diag(split(found)[0]) @ share) for found in (key.covariance, value.covariance)]
     size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * (1 - heads.focus())
-    return query.covariance * size * key.overlap
+    return query.covariance * size * key.overlap * heads.steepness
 
 
 def _features(node: Node, context: Context, operand: int) -> int:

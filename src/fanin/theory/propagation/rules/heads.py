@@ -12,6 +12,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.covariance import Covariance, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.rules.scores import Scoring
 
 Vectors = NDArray[np.floating[Any]]
 """Drawn in single precision, for the sake of memory."""
@@ -31,6 +32,7 @@ class Heads:
         query: Drawn queries at points, (heads, samples, points, features).
         key: Drawn keys at all positions, (heads, samples, positions, features).
         weights: How queries weigh keys, (heads, samples, points, positions).
+        slopes: Derivatives of logits with respect to scaled products, of the same shape.
     """
 
     queries: Places
@@ -38,6 +40,7 @@ class Heads:
     query: Vectors
     key: Vectors
     weights: Array
+    slopes: Vectors | float
 
     @classmethod
     def drawn(
@@ -46,10 +49,7 @@ class Heads:
         key: tuple[Covariance, Places],
         features: int,
         context: Context,
-        *,
-        scale: float,
-        causal: bool,
-        bias: float,
+        scoring: Scoring,
     ) -> Heads:
         """Return heads for queries and keys of these second moments.
 
@@ -58,22 +58,15 @@ class Heads:
             key: Of keys.
             features: Of a head.
             context: Of the run.
-            scale: What products of queries and keys are multiplied by.
-            causal: Whether queries see no later keys.
-            bias: Variance of what is added to logits.
+            scoring: What becomes of products of queries and keys.
         """
         places = key[1]
         numbers = SAMPLES * places.total * max(len(query[1]), features)
         heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
         q = _at_points(query[0], heads, features, context)
         k = _everywhere(*key, heads, features, context)
-        logits = scale * q @ k.swapaxes(-1, -2)
-        if bias:
-            logits = logits + np.sqrt(bias) * context.normals.independent((heads, 1, *logits.shape[2:]))
-        if causal:
-            later = np.arange(places.total) > query[1].positions[:, None]
-            logits = np.where(later, -np.inf, logits)
-        return cls(query[1], places, q, k, _softmax(logits))
+        logits, slopes = scoring.logits(q, k, query[1], places, context)
+        return cls(query[1], places, q, k, _softmax(logits), slopes)
 
     def outputs(self, values: Covariance) -> Covariance:
         """Return E sum_jj' A_ij A_i'j' E[v_j v_j'], (samples, points, samples, points)."""
@@ -86,6 +79,11 @@ class Heads:
                 "hik,hjk->ij", weighed, self.weights[:, other], optimize=True
             )
         return found / len(self.weights)
+
+    @property
+    def steepness(self) -> float:
+        """The square of how logits grow with products of queries and keys, on average: 1 without a cap."""
+        return float(np.mean(self.slopes)) ** 2
 
     def focus(self) -> float:
         """Return E sum_j A_ij^2: 1 over the number of keys that a query weighs alike."""
@@ -110,7 +108,7 @@ class Heads:
         return each + self.weights**2 @ own[0][self._owner]
 
     def centred(self, values: Covariance, features: int, context: Context) -> list[Array]:
-        """Return A_ij (v_j - sum_k A_ik v_k) for some features of drawn values.
+        """Return A_ij (v_j - sum_k A_ik v_k), times the slope of a cap, for some features of drawn values.
 
         The gradient with respect to a logit is the sum of g_i times this over all features. Returned for few
         of them, scaled to stand for all.
@@ -127,10 +125,8 @@ class Heads:
         v = _everywhere(values, self.keys, len(self.weights), few, context)
         scale = np.sqrt(features / few)
         means = self.weights @ v
-        return [
-            scale * self.weights * (v[..., feature][:, :, None] - means[..., feature, None])
-            for feature in range(few)
-        ]
+        weights = scale * self.weights * self.slopes
+        return [weights * (v[..., feature][:, :, None] - means[..., feature, None]) for feature in range(few)]
 
     def of_queries(self, logits: list[Array]) -> Covariance:
         """Return E sum_jj' b_ij b_i'j' k_j . k_j' / features between points of queries."""
@@ -240,6 +236,6 @@ def _root(matrix: Array) -> NDArray[np.float32]:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)), np.float32)
 
 
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+def _softmax(logits: Vectors) -> Array:
+    powers = np.exp(np.asarray(logits - np.max(logits, axis=-1, keepdims=True), float))
     return powers / np.sum(powers, axis=-1, keepdims=True)

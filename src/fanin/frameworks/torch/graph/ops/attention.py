@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from fanin.frameworks.torch.graph.call import Call, Result, converts
-from fanin.frameworks.torch.graph.constants import mask_kind
+from fanin.frameworks.torch.graph.constants import known_mask
 from fanin.frameworks.torch.graph.values import Value
+from fanin.graph.signal import Attribute
 
 
 @converts("scaled_dot_product_attention")
@@ -16,10 +17,10 @@ def _attention(call: Call) -> Result:
     if lone:
         query, key, value = (_with_head(call, one) for one in (query, key, value))
     mask, causal = call.get("attn_mask"), bool(call.get("is_causal", False))
-    if mask is not None and mask.constant:
-        kind = mask_kind(mask)
-        causal = causal or kind == "causal"
-        mask = None if kind else mask
+    known = known_mask(mask) if mask is not None and mask.constant else {}
+    causal = causal or known.get("mask") == "causal"
+    mask = None if known else mask
+    more: dict[str, Attribute] = {"window": known["window"]} if "window" in known else {}
     if lone and mask is not None and mask.ndim > 2:
         mask = _with_head(call, mask)
     made = call.graph.emit(
@@ -32,6 +33,7 @@ def _attention(call: Call) -> Result:
         heads=query.shape[-3],
         key_heads=key.shape[-3],
         dropout=float(call.get("dropout_p", 0.0)),
+        **more,
     )
     return call.graph.reshape(made, call.shape)
 
