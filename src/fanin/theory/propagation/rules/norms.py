@@ -178,8 +178,8 @@ def _normalized(centred: Covariance, x: Signal, across: bool, eps: float) -> tup
 
         E[1 / (v + eps)] = int_0^inf p(t) dt,  E[l z^2 / (v + eps)] = int_0^inf p(t) l / (1 + 2 t l / N) dt
 
-    Part of C is chance itself, of relative variance s, which adds 2 s. But v goes with the size of the n weights
-    that made it, by which the gradient grows on: E[|w|^2 / v] has 2 / n less.
+    Part of C is chance itself, of relative variance s, which adds 2 s. But v goes with the size of the n
+    weights that made it, by which the gradient grows on: E[|w|^2 / v] has 2 / n less.
     """
     spectrum = Spectrum.of(centred, x.places, max(x.examples, 1) if across else 1)
     values, number = np.maximum(spectrum.values, 0.0), float(np.sum(spectrum.often))

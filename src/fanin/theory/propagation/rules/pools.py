@@ -9,9 +9,10 @@ import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.largest import Largest
 from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
@@ -106,7 +107,7 @@ def _largest(x: Signal, geometry: _Geometry) -> Result:
     taken = np.zeros(read.shape)
     np.put_along_axis(taken, np.argmax(read, axis=-1)[..., None], 1.0, axis=-1)
     y = Signal(values, places, x.width, x.examples, x.chance, terms=x.terms)
-    back = _Back.of(dealt, places, x)
+    back = Largest.of(dealt, geometry.axes, places, x.places)
 
     def pullback(cotangent: Cotangent) -> Contributions:
         parts = tuple(back.part(part, taken) for part in cotangent.parts)
@@ -127,67 +128,6 @@ def _deal(blocks: np.ndarray, places: Places, source: Places) -> np.ndarray:
                 dealt[window, tap] = starts[own] + used[own] % counts[own]
                 used[own] += 1
     return dealt
-
-
-@dataclass(frozen=True, eq=False)
-class _Back:
-    """How gradients of windows go back to the points that were dealt out to them.
-
-    Points of a block are alike, so that those in windows stand for those in none, whose gradient is put 0.
-
-    Args:
-        windows: The window of each point, (points,).
-        taps: Its tap there.
-        factors: What its gradient is multiplied by: a position lies in several windows, 0 for points in none.
-        pairs: What two points' second moment is multiplied by: positions are in two windows, points of one
-            window are in one more often.
-    """
-
-    windows: np.ndarray
-    taps: np.ndarray
-    factors: Array
-    pairs: Array
-
-    @classmethod
-    def of(cls, dealt: np.ndarray, places: Places, x: Signal) -> _Back:
-        windows, taps, given = _homes(dealt, len(x.places))
-        owner, counts = x.places.owner, np.asarray(x.places.counts, float)
-        member = np.eye(len(counts))[owner] * given[:, None]
-        # A window stands for as many others as its block has; so does what it gives its positions.
-        share = places.share[windows] * given
-        weight = share * (counts / np.maximum(member.T @ share, 1e-300))[owner]
-        often = _often(dealt, places, x.places)[owner]
-        used = member.sum(axis=0)
-        apart = windows[:, None] != windows[None, :]
-        pairs = np.outer(used, used) - np.diag(used)
-        met = member.T @ apart @ member
-        scale = np.divide(pairs, met, out=np.zeros_like(met), where=met > 0)[np.ix_(owner, owner)]
-        factor = np.where(apart, np.sqrt(np.outer(often * weight, often * weight)) * scale, 0.0)
-        np.fill_diagonal(factor, 1.0)
-        return cls(windows, taps, np.sqrt(often * weight), factor)
-
-    def part(self, part: Part, taken: Array) -> Part:
-        slope = (part.slope[..., None] * taken)[..., self.windows, self.taps] * self.factors
-        inner = part.inner[:, self.windows][:, :, :, self.windows] * self.pairs[None, :, None, :]
-        return Part(slope, inner)
-
-
-def _often(dealt: np.ndarray, places: Places, source: Places) -> Array:
-    """Return how many windows a position of each block of inputs lies in, (blocks,)."""
-    weights = np.broadcast_to(places.share[:, None], dealt.shape)
-    inside = dealt >= 0
-    read = np.bincount(source.owner[dealt[inside]], weights[inside], minlength=len(source.sizes))
-    return read / np.asarray(source.sizes)
-
-
-def _homes(dealt: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the window and the tap of each point, and whether it has any."""
-    windows, taps, given = np.zeros(points, int), np.zeros(points, int), np.zeros(points, bool)
-    for window, row in enumerate(dealt):
-        for tap, point in enumerate(row):
-            if point >= 0 and not given[point]:
-                windows[point], taps[point], given[point] = window, tap, True
-    return windows, taps, given
 
 
 # The mean of each window

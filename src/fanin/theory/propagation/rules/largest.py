@@ -1,0 +1,212 @@
+r"""Gradients of the largest of each window: they go to where it was.
+
+With 1_wp whether position p has the largest value of window w, g_p = sum_w 1_wp g_w and
+
+    E[g_p g_p'] = sum_ww' E[1_wp 1_w'p'] E[g_w g_w']
+
+where no window has its largest value at two positions. So sums over all positions are those over all windows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fanin.theory.propagation.cotangent import Part
+from fanin.theory.propagation.covariance import joined, split
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.windows import Axis
+
+
+@dataclass(frozen=True, eq=False)
+class Largest:
+    """How gradients of windows go back to the points that were dealt out to them.
+
+    Points of a block are alike, so that those in windows stand for those in none, whose gradient is put 0.
+
+    Args:
+        windows: The window of each point, (points,).
+        taps: Its tap there.
+        factors: What its gradient is multiplied by, (points,).
+        within: What second moments of two points are multiplied by within an example, (points, points).
+        between: The same between two examples.
+        again: How much of its window's second moments with others, (points, windows), its own one has more.
+    """
+
+    windows: np.ndarray
+    taps: np.ndarray
+    factors: Array
+    within: Array
+    between: Array
+    again: Array
+
+    @classmethod
+    def of(cls, dealt: np.ndarray, axes: Sequence[Axis], places: Places, source: Places) -> Largest:
+        """Return it for windows.
+
+        Args:
+            dealt: The point of each tap of each window, -1 outside, (windows, taps).
+            axes: Windows along each axis.
+            places: Of the windows.
+            source: Of the points.
+        """
+        counts = _Counts.of(dealt, source)
+        others = places.pairs - np.diag(places.share)
+        total = np.sum(others, axis=1)
+        each = repeated(axes, places)
+        # Where two windows have the same largest value, they have it at one position and not at two.
+        met = places.share @ np.average(each, axis=1, weights=dealt >= 0)
+        factors = np.sqrt(counts.positions(places.share))
+        scale = np.outer(factors, factors)
+        np.fill_diagonal(scale, 0.0)
+        within = _ratio(counts.pairs(others) * (1 - met / max(np.sum(total), 1.0)), scale)
+        between = _ratio(counts.pairs(places.pairs), scale)
+        again = each[counts.windows, counts.taps, None] * _ratio(others, total[:, None])[counts.windows]
+        one = np.eye(len(source))
+        return cls(counts.windows, counts.taps, factors, within + one, between + one, again)
+
+    def part(self, part: Part, taken: Array) -> Part:
+        """Return a part of the gradient with respect to what windows read.
+
+        Args:
+            part: Of the gradient with respect to the largest.
+            taken: Whether a tap is the largest, (rows, samples, windows, taps).
+        """
+        slope = (part.slope[..., None] * taken)[..., self.windows, self.taps] * self.factors
+        same, apart = (matrix[np.ix_(self.windows, self.windows)] for matrix in split(part.inner))
+        more = np.sum(self.again * split(part.inner)[0][self.windows], axis=1)
+        return Part(slope, joined(same * self.within + np.diag(more), apart * self.between))
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """What points that were dealt out to windows stand for.
+
+    Args:
+        windows: The window of each point, (points,).
+        taps: Its tap there.
+        given: Whether it has any.
+        read: Taps of each window in each block, (windows, blocks).
+        home: Those of them that points have.
+        source: Of the points.
+    """
+
+    windows: np.ndarray
+    taps: np.ndarray
+    given: np.ndarray
+    read: Array
+    home: Array
+    source: Places
+
+    @classmethod
+    def of(cls, dealt: np.ndarray, source: Places) -> _Counts:
+        windows, taps, given = (
+            np.zeros(len(source), int),
+            np.zeros(len(source), int),
+            np.zeros(len(source), bool),
+        )
+        read, home = np.zeros((2, len(dealt), len(source.sizes)))
+        for (window, tap), point in np.ndenumerate(dealt):
+            if point < 0:
+                continue
+            read[window, source.owner[point]] += 1
+            if not given[point]:
+                windows[point], taps[point], given[point] = window, tap, True
+                home[window, source.owner[point]] += 1
+        return cls(windows, taps, given, read, home, source)
+
+    def positions(self, windows: Array) -> Array:
+        """Return how many windows' taps a point stands for, over the positions that it does, (points,)."""
+        points = np.divide(self.source.counts, self.source.sizes)
+        more = _ratio(windows @ self.read * points, windows @ self.home)
+        return self.given * windows[self.windows] * more[self.source.owner]
+
+    def pairs(self, windows: Array) -> Array:
+        """Return the same of pairs of windows and of two points."""
+        points, real = (
+            np.outer(number, number) - np.diag(number)
+            for number in (np.asarray(self.source.counts, float), np.asarray(self.source.sizes, float))
+        )
+        every, homes = (
+            taps.T @ windows @ taps - np.diag(np.diag(windows) @ taps) for taps in (self.read, self.home)
+        )
+        more = _ratio(every * points, homes * real)[np.ix_(self.source.owner, self.source.owner)]
+        given = np.outer(self.given, self.given)
+        return given * windows[np.ix_(self.windows, self.windows)] * more
+
+
+def _ratio(one: Array, other: Array) -> Array:
+    one, other = np.broadcast_arrays(one, other)
+    return np.divide(one, other, out=np.zeros(one.shape), where=other > 0)
+
+
+def repeated(axes: Sequence[Axis], places: Places) -> Array:
+    """Return how many other windows a tap is expected to be the largest of, where it is of its own.
+
+    Of alike values, what is the largest of A is the largest of B, too, with probability |A| / |A u B|.
+
+    Args:
+        axes: Windows along each axis.
+        places: Of the windows.
+
+    Returns:
+        (windows, taps).
+
+    Example:
+        >>> axis = Axis.of(7, 3, 3, stride=2, before=0, dilation=1)
+        >>> repeated([axis], Places.image((3,), 2)).tolist()
+        [[0.0, 0.0, 0.6], [0.6, 0.0, 0.0], [0.6, 0.0, 0.6]]
+    """
+    each = [_Neighbours(axis, at) for axis, at in zip(axes, places.coordinates.T, strict=True)]
+    found = np.zeros((len(places), math.prod(axis.source.shape[1] for axis in axes)))
+    for steps in itertools.product(*(neighbours.steps for neighbours in each)):
+        if not any(steps):
+            continue
+        own, other, both = np.ones((3, len(places)))
+        shared = np.ones((len(places), 1))
+        for neighbours, step in zip(each, steps, strict=True):
+            there = neighbours.shared(step)
+            own, other = own * neighbours.sizes(0), other * neighbours.sizes(step)
+            both = both * np.sum(there, axis=1)
+            shared = (shared[:, :, None] * there[:, None, :]).reshape(len(places), -1)
+        found += shared * (own / (own + other - both))[:, None]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Neighbours:
+    """Windows along an axis, some steps from others.
+
+    Args:
+        axis: The windows.
+        at: Those others, (points,).
+    """
+
+    axis: Axis
+    at: np.ndarray
+
+    @property
+    def steps(self) -> range:
+        """As far as windows can share a position."""
+        taps = self.axis.source.shape[1]
+        return range(1 - taps, taps)
+
+    def _inside(self, step: int) -> np.ndarray:
+        at = self.at + step
+        outside = (at < 0) | (at >= len(self.axis.inside))
+        return self.axis.inside[np.where(outside, 0, at)] & ~outside[:, None]
+
+    def sizes(self, step: int) -> Array:
+        """Return how many positions the windows have, (points,)."""
+        return np.sum(self._inside(step), axis=1).astype(float)
+
+    def shared(self, step: int) -> np.ndarray:
+        """Return which taps of the others lie in them, (points, taps)."""
+        read = self.axis.source[np.clip(self.at + step, 0, len(self.axis.inside) - 1)]
+        same = self.axis.source[self.at][:, :, None] == read[:, None, :]
+        return np.any(same & self._inside(step)[:, None, :], axis=2) & self._inside(0)
