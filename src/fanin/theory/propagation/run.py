@@ -38,6 +38,7 @@ from fanin.theory.propagation.rules.shapes import same_values
 from fanin.theory.propagation.rules.slices import part
 from fanin.theory.propagation.rules.softmax import softmax
 from fanin.theory.propagation.rules.tables import embedding
+from fanin.theory.propagation.rules.weights import of_weights
 from fanin.theory.propagation.signal import (
     STILL,
     Chain,
@@ -153,6 +154,9 @@ def forward(node: Node, inputs: list[Value], context: Context) -> Result:
     for value in inputs:
         if isinstance(value, Unknown):
             return Result(value)
+    made = of_weights(node, inputs, context)
+    if made is not None:
+        return Result(made)
     rule = registered(node["operator"]) if node.op == "opaque" else RULES.get(node.op)
     if rule is None:
         return Result(Unknown(_unknown(node)))
