@@ -20,7 +20,7 @@ def test_examples(name):
     assert failed == 0
 
 
-@pytest.mark.parametrize(("name", "count"), [("initialize", 6), ("propagate", 2)])
+@pytest.mark.parametrize(("name", "count"), [("check", 3), ("initialize", 6), ("propagate", 2)])
 def test_a_page_runs(name, count, tmp_path, monkeypatch):
     page = (Path(__file__).parents[1] / f"docs/{name}.md").read_text()
     monkeypatch.chdir(tmp_path)

@@ -10,6 +10,20 @@ import jsonschema
 import pytest
 
 from commands import invoke
+from fanin.report.diagnosis.record import SCHEMA as DIAGNOSIS_SCHEMA
+from fanin.report.diagnosis.record import (
+    CountsRecord,
+    DiagnosisRecord,
+    FindingRecord,
+    FixRecord,
+    InputRecord,
+    LossRecord,
+    ParametersRecord,
+    RuleRecord,
+    SourceRecord,
+    SpreadRecord,
+)
+from fanin.report.diagnosis.record import LayerRecord as CheckedRecord
 from fanin.report.gain.record import SCHEMA as GAIN_SCHEMA
 from fanin.report.gain.record import DriftRecord, GainRecord
 from fanin.report.phase.record import (
@@ -148,6 +162,51 @@ def test_the_page_names_the_fields_of_profiles():
     for kind in (*profile, BesideRecord, DifferenceRecord, AgreementRecord):
         for name in kind.__annotations__:
             assert f"`{name}`" in part
+
+
+CHECKED = """
+import torch
+from torch import nn
+def net(): return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+def constant():
+    model = net()
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.1)
+    return model
+def lazy(): return nn.Sequential(nn.LazyLinear(2))
+def infinite():
+    model = net()
+    nn.init.constant_(model[0].weight, torch.inf)
+    return model
+"""
+
+
+@pytest.mark.parametrize(
+    "command", ["net", "constant --loss cross_entropy", "lazy", "infinite", "net --seeds 2 --loss mse"]
+)
+def test_diagnoses_fit_their_types(folder, command):
+    (folder / "checked.py").write_text(CHECKED)
+    done = invoke(f"check checked.py:{command} --input 16x5 --format json")
+    record = json.loads(done.stdout, parse_constant=refuse)
+    jsonschema.validate(record, schema_of(DiagnosisRecord))
+    assert record["schema"] == DIAGNOSIS_SCHEMA
+
+
+def test_rules_fit_their_type():
+    for record in json.loads(invoke("rule --json").stdout):
+        jsonschema.validate(record, schema_of(RuleRecord))
+
+
+def test_the_page_names_the_fields_of_diagnoses():
+    part = PAGE.partition("## A diagnosis")[2]
+    assert f'"{DIAGNOSIS_SCHEMA}"' in part
+    assert documented(part.partition("\nA finding has")[0]) >= set(DiagnosisRecord.__annotations__)
+    layers = part.partition("| of a layer |")[2]
+    assert documented(layers) == set(CheckedRecord.__annotations__)
+    small = (CountsRecord, InputRecord, ParametersRecord, LossRecord, SourceRecord, SpreadRecord)
+    for kind in (FindingRecord, FixRecord, RuleRecord, *small):
+        for name in typing.get_type_hints(kind):
+            assert f"`{name}`" in part, name
 
 
 def test_a_record_of_another_shape_would_be_noticed(folder):

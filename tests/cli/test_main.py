@@ -5,7 +5,9 @@ import pytest
 from commands import invoke
 
 
-@pytest.mark.parametrize("command", ["", "compare", "export", "gain", "phase", "plan", "runs", "schemes"])
+@pytest.mark.parametrize(
+    "command", ["", "check", "compare", "export", "gain", "phase", "plan", "rule", "runs", "schemes"]
+)
 def test_help_has_two_spellings_and_fits_the_terminal(command):
     short, long = invoke(f"{command} -h"), invoke(f"{command} --help")
     assert short.exit_code == long.exit_code == 0
@@ -17,7 +19,7 @@ def test_help_has_two_spellings_and_fits_the_terminal(command):
 
 def test_every_command_is_listed_with_its_summary():
     printed = invoke("--help").stdout
-    for name in ("compare", "export", "gain", "phase", "plan", "runs", "schemes"):
+    for name in ("check", "compare", "export", "gain", "phase", "plan", "rule", "runs", "schemes"):
         assert f"\n  {name} " in printed
 
 

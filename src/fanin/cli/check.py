@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 fanin check model.py:create_model --input 8x3x224x224 --loss cross_entropy
-fanin check model.py:create_model --data model.py:batch --loss model.py:loss --html check.html
-fanin check model.py:create_model --data model.py:batch --format github --fail-on warning"""
+fanin check model.py:create_model --data model.py:batch --loss model.py:loss
+fanin check model.py:create_model --data model.py:batch --format github"""
 _FOUND = 1  # exit code
 
 
