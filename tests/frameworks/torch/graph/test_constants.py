@@ -118,3 +118,19 @@ def test_the_same_values_are_one_node():
             return x * table[None] + (x + table.unsqueeze(0))
 
     assert [node.op for node in signal_graph(Twice(), (torch.zeros(2, 3),))].count("constant") == 1
+
+
+def test_a_large_constant_of_few_parts_is_held():
+    """As a mask for the windows of an image, of which most are the same."""
+    mask = torch.zeros(1, 64, 1, 40, 40)
+    mask[:, 60:, :, :20, 20:] = -100.0
+
+    class Masked(nn.Module):
+        def forward(self, x):
+            return x + mask
+
+    model, x = Masked(), torch.randn(2, 64, 2, 40, 40)
+    graph = signal_graph(model, (x,))
+    held = [node.shape for node in graph if node.op == "constant"]
+    assert sorted(held) == [(2, 1600), (64,)]
+    torch.testing.assert_close(interpret(graph, model, (x,))[0], model(x))

@@ -69,3 +69,16 @@ def test_what_is_no_token():
     found = run(m.graph(y), {ids: TOKENS})
     assert isinstance(found.values[y], Unknown)
     assert isinstance(found.values[ids], Tokens)
+
+
+def test_known_rows():
+    m = Maker()
+    ids, table = m.constant((1, 0, 1), 3), m.constant(((1.0, 2.0), (3.0, 5.0)), 2, 2)
+    y = m.embedding(ids, table)
+    wide = m.reshape(m.broadcast(y, 2, 3, 2, axes=(1, 2)), 6, 2)
+    found = run(m.graph(wide), {}).values
+    assert found[y].array.tolist() == [[3, 5], [1, 2], [3, 5]]
+    assert found[wide].array.tolist() == [[3, 5], [1, 2], [3, 5]] * 2
+    large = m.node("constant", shape=(2, 2), mean=0.5, second_moment=3.0)
+    y = m.embedding(ids, large)
+    assert run(m.graph(y), {}).values[y].second == 3.0

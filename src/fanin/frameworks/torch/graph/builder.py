@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fanin.frameworks.torch.graph.constants import constant_attributes
+from fanin.frameworks.torch.graph.constants import constant_attributes, distinct_parts
 from fanin.frameworks.torch.graph.values import Number, Operand, Value, dtype_name, number_of
 from fanin.graph.signal import Attribute, Node, Op, Source
 
@@ -92,12 +92,23 @@ class Builder:
         place = tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version
         if tensor.numel() and place in self._known:
             return self._known[place][0]
+        parts = distinct_parts(tensor)
+        name = self._of_values(tensor) if parts is None else self._of_parts(*parts, tuple(tensor.shape))
+        self._known[place] = name, tensor  # which is kept, so that no other one takes its place
+        return name
+
+    def _of_values(self, tensor: torch.Tensor) -> str:
         name = self._free(f"{self.label}_constant")
         shape, kind = tuple(tensor.shape), dtype_name(tensor.dtype)
         node = Node(name, "constant", (), shape, kind, constant_attributes(tensor), source=self.source)
         self.nodes.append(node)
-        self._known[place] = name, tensor  # which is kept, so that no other one takes its place
         return name
+
+    def _of_parts(self, parts: torch.Tensor, which: torch.Tensor, shape: tuple[int, ...]) -> str:
+        """Add a constant as rows of a table of the parts that it is made of."""
+        ids, table = (Value(tuple(one.shape), dtype_name(one.dtype), tensor=one) for one in (which, parts))
+        rows = self.emit("embedding", [ids, table], (*ids.shape, table.shape[1]), table.dtype, padding=None)
+        return self._named(self.reshape(rows, shape))
 
     def _free(self, name: str) -> str:
         free, count = name, 1

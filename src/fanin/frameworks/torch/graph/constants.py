@@ -12,6 +12,9 @@ from fanin.graph.signal import Attribute
 LARGEST = 65_536
 """So many numbers are kept as they are; of more, only their moments."""
 
+_SEARCHED = 4_000_000
+"""Of constants so large, none is searched for parts that repeat."""
+
 _BLOCKED = -1e4
 """A score that no softmax lets through."""
 
@@ -31,6 +34,27 @@ def constant_attributes(tensor: torch.Tensor) -> dict[str, Attribute]:
         attributes["mean"] = float(values.mean())
         attributes["second_moment"] = float(values.square().mean())
     return attributes | causal_attributes(tensor)
+
+
+def distinct_parts(tensor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Return the parts that a large constant consists of along its first axis, and which one is where.
+
+    Args:
+        tensor: The constant; axes of size 1 in front do not count.
+
+    Returns:
+        (parts, size of a part) and (places,); None for one that is small, or made of too many parts.
+
+    Example:
+        >>> parts, which = distinct_parts(torch.eye(200).repeat(4, 1, 1))
+        >>> tuple(parts.shape), which.tolist()
+        ((1, 40000), [0, 0, 0, 0])
+    """
+    if not LARGEST < tensor.numel() <= _SEARCHED or causal_attributes(tensor):
+        return None
+    rows = tensor.reshape(next(size for size in tensor.shape if size > 1), -1)
+    parts, which = torch.unique(rows, dim=0, return_inverse=True)
+    return (parts, which) if parts.numel() <= LARGEST else None
 
 
 def causal_attributes(mask: torch.Tensor) -> dict[str, Attribute]:
@@ -79,7 +103,7 @@ def is_open(mask: torch.Tensor) -> bool:
 
 
 def known_mask(mask: Value) -> dict[str, Attribute]:
-    """Return `mask`: "causal" or "open" for a known one that is one of these, else nothing; looked at once."""
+    """Return that a known mask is "causal" or "open", else nothing; it is looked at once."""
     if mask.mask is None and mask.tensor is not None:
         mask.mask = {"mask": "open"} if is_open(mask.tensor) else causal_attributes(mask.tensor)
     return mask.mask or {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.places import Places
@@ -57,7 +59,7 @@ def _reshaped(kernel: Kernel, node: Node) -> Kernel:
 def _laid_out(value: Fixed, node: Node) -> Fixed:
     if value.array is None or value.array.ndim == 0:
         return replace(value, shape=node.shape)
-    array = value.array
+    array: np.ndarray = value.array
     if node.op == "permute":
         array = array.transpose(node["axes"])
     elif node.op == "broadcast":
@@ -66,5 +68,5 @@ def _laid_out(value: Fixed, node: Node) -> Fixed:
             wide[place] = size
         array = array.reshape(wide)
     elif node.op == "reshape":
-        array = array.reshape(node.shape) if array.size == math.prod(node.shape) else array
+        array = np.broadcast_to(array, value.shape).reshape(node.shape)
     return replace(value, array=array, shape=node.shape)

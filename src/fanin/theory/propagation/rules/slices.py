@@ -124,12 +124,12 @@ def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
 
 
 def _part_of_constant(value: Fixed, node: Node) -> Fixed:
-    if value.array is None or value.array.ndim == 0 or value.array.shape[node["axis"]] == 1:
+    array, axis = value.array, node["axis"]
+    if array is None or array.ndim == 0:
         return replace(value, shape=node.shape)
-    array = np.take(value.array, selected(node, value.array.shape[node["axis"]]), axis=node["axis"])
-    if node.get("drop"):
-        array = array.squeeze(node["axis"])
-    return replace(value, array=array, shape=node.shape)
+    if array.shape[axis] > 1:
+        array = np.take(array, selected(node, array.shape[axis]), axis=axis)
+    return replace(value, array=array.squeeze(axis) if node.get("drop") else array, shape=node.shape)
 
 
 def _of_examples(node: Node, x: Signal, context: Context) -> Result:

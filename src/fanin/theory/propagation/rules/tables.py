@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fanin.graph.signal import Node
@@ -28,6 +30,8 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
     ids, table = inputs[:2]
     if isinstance(ids, Unknown):
         return Result(ids)
+    if isinstance(ids, Fixed) and isinstance(table, Fixed):
+        return Result(_known_rows(ids, table, node))
     if not isinstance(table, Kernel) or table.law is None:
         return Result(Unknown(f"{node.name}: nobody knows what its table is distributed by"))
     if isinstance(ids, Fixed | Kernel):  # a table of places, such as relative positions
@@ -53,3 +57,11 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
         return [None, None]
 
     return Result(y, pullback)
+
+
+def _known_rows(ids: Fixed, table: Fixed, node: Node) -> Fixed:
+    """Return rows of a table of known numbers."""
+    if ids.array is None or table.array is None:
+        return replace(table, array=None, shape=node.shape)
+    rows = table.array[ids.array.astype(int)]
+    return Fixed(rows, node.shape, float(np.mean(rows)), float(np.mean(rows**2)))
