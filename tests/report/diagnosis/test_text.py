@@ -28,7 +28,16 @@ SHOWN = {
         target=None,
         inputs=(Input("x", (8, 20), Spread(0, 1, 3), described=True), Input("ids", (8,), Spread(5, 1, 9))),
     ),
-    "long": diagnosis([layer(LONG, 12345.678, None, type_="Convolution")], [finding(where=LONG)]),
+    "long": diagnosis(
+        [
+            layer(LONG, 12345.678, None, type_="Convolution"),
+            layer("encoder.layers.encoder_layer_0.ln_1"),
+            layer("encoder.layers.encoder_layer_0.mlp.0"),
+            layer("functional/block_7/dense_1"),
+        ],
+        [finding(where=LONG)],
+    ),
+    "nowhere": diagnosis([], [finding("OUT101", "high-initial-loss", where="")]),
     "evil": evil(),
 }
 

@@ -30,9 +30,7 @@ def _annotation(finding: FindingRecord, root: Path, home: SourceRecord | None) -
     source = located(finding, home)
     place = {} if source is None else {"file": _file(source, root), "line": str(max(source["line"], 1))}
     title = f"{finding['code']} {finding['name']}"
-    return command(
-        _LEVELS[finding["severity"]], place | {"title": title}, f"{finding['where']}: {message(finding)}"
-    )
+    return command(_LEVELS[finding["severity"]], place | {"title": title}, message(finding))
 
 
 def _file(source: SourceRecord, root: Path) -> str:

@@ -30,9 +30,14 @@ def relative(file: str, root: Path) -> str | None:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
 
 
+def where(finding: ConsequenceRecord) -> str:
+    """Return the path that a finding is at; of a model without layers, its output."""
+    return finding["where"] or "the output"
+
+
 def message(finding: ConsequenceRecord) -> str:
-    """Return what is wrong, what is expected and what to do, a line each."""
-    parts = [finding["message"]]
+    """Return where what is wrong, what is expected and what to do, a line each."""
+    parts = [f"{where(finding)}: {finding['message']}"]
     if finding["expected"]:
         parts.append(f"Expected: {finding['expected']}.")
     if finding["fix"]:

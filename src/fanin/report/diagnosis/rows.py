@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fanin.report.diagnosis.located import where
 from fanin.report.diagnosis.places import place_of, places
 from fanin.report.diagnosis.record import (
     ConsequenceRecord,
@@ -95,12 +96,12 @@ def born_dead(record: DiagnosisRecord) -> str:
 def heading(finding: ConsequenceRecord, layers: Sequence[LayerRecord]) -> str:
     """Return where a finding is: the path, with the type of the layer."""
     place = place_of(finding, layers)
-    return finding["where"] + ("" if place is None else f" ({kind(layers[place])})")
+    return where(finding) + ("" if place is None else f" ({kind(layers[place])})")
 
 
 def consequence(finding: ConsequenceRecord) -> str:
     """Return what follows from a finding, in a line."""
-    return f"{finding['code']} {words(finding)} at {finding['where']}"
+    return f"{finding['code']} {words(finding)} at {where(finding)}"
 
 
 def written(source: SourceRecord) -> str:
@@ -171,7 +172,7 @@ def flags(layer: LayerRecord) -> list[str]:
         (gradient is not None and not gradient["finite"], "gradient not finite"),
         ((layer["saturated"] or 0) > _SATURATED, f"saturated {percent(layer['saturated'])}"),
         ((layer["dead"] or 0) > _DEAD, f"dead {percent(layer['dead'])}"),
-        ((layer["twins"] or 0) > 0, f"twins {percent(layer['twins'])}"),
+        (bool(layer["twins"] and output["scale"]), f"twins {percent(layer['twins'])}"),
         ((layer["stuck"] or 0) > 0, f"stuck {percent(layer['stuck'])}"),
         (entropy is not None and entropy < _FOCUSED, f"entropy {significant(entropy, 2)}"),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fanin.report.diagnosis.located import located, message, relative
+from fanin.report.diagnosis.located import located, message, relative, where
 from fanin.report.diagnosis.pages import as_text
 from fanin.report.diagnosis.places import place_of
 from fanin.report.diagnosis.record import (
@@ -82,7 +82,7 @@ def _result(
         "ruleId": finding["code"],
         "ruleIndex": numbers[finding["code"]],
         "level": _LEVELS[finding["severity"]],
-        "message": {"text": f"{finding['where']}: {message(finding)}"},
+        "message": {"text": message(finding)},
         "locations": [location],
         **({"relatedLocations": follows} if follows else {}),
         "partialFingerprints": {"finding/v1": _fingerprint(finding, record)},
@@ -94,7 +94,8 @@ def _location(finding: ConsequenceRecord, record: DiagnosisRecord) -> dict[str, 
     """Return the path of the layer, the parameter or the input as a logical location."""
     layer = place_of(finding, record["layers"])
     whole = layer is not None and record["layers"][layer]["name"] == finding["where"]
-    place = {"name": finding["where"], "fullyQualifiedName": f"{record['model']}.{finding['where']}"}
+    path = where(finding)
+    place = {"name": path, "fullyQualifiedName": f"{record['model']}.{path}"}
     return {"logicalLocations": [place | ({"kind": "module"} if whole else {})]}
 
 

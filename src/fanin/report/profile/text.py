@@ -22,6 +22,8 @@ MARKS = {"forward": "●", "backward": "○"}
 _BOTH = "◉"
 NAME = 21
 """Columns of a layer's path and type."""
+_LOST = 8
+"""Columns that may stay empty so that a path begins with a whole part."""
 
 
 class Lane:
@@ -113,8 +115,9 @@ def named(name: str, kind: str) -> Text:
     name, kind = plain(name), plain(kind)
     if len(name) > NAME:
         rest = name[1 - NAME :]
-        whole = min((place for mark in "./" if (place := rest.find(mark)) >= 0), default=-1)
-        return Text(f"…{rest[whole + 1 :]}")
+        whole = min((place + 1 for mark in "./" if (place := rest.find(mark)) >= 0), default=0)
+        # Whole parts of the path, unless little would be left of it: numbers of blocks come early.
+        return Text(f"…{rest[whole if name[-NAME] not in './' and whole <= _LOST else 0 :]}")
     room = NAME - len(name) - 1
     if room < min(len(kind), 4):
         return Text(name)
