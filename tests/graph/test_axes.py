@@ -133,6 +133,29 @@ def test_windows_of_images():
     assert _roles(m, windows, y, back) == [(M, P, C), (M, P, C), (B, P, P, C)]
 
 
+def test_patches_that_become_channels():
+    """As Swin v2 merges them: four neighbours are the features of one place."""
+    m = Maker()
+    x = m.permute(m.convolution(m.input(2, 3, 8, 8), 16, (1, 1)), 0, 2, 3, 1)
+    apart = m.permute(m.reshape(x, 2, 4, 2, 4, 2, 16), 0, 1, 3, 4, 2, 5)
+    merged = m.reshape(apart, 2, 4, 4, 64)
+    y = m.linear(merged, 32)
+    assert _roles(m, x, merged, y) == [(B, P, P, C)] * 3
+    assert _atoms(m, merged)[3] == [(2, C), (2, C), (16, C)]
+    assert _atoms(m, x)[1] == [(4, P), (2, P)]
+
+
+def test_pixel_shuffle():
+    m = Maker()
+    x = m.convolution(m.input(2, 3, 4, 4), 32, (1, 1))
+    apart = m.permute(m.reshape(x, 2, 8, 2, 2, 4, 4), 0, 1, 4, 2, 5, 3)
+    wide = m.reshape(apart, 2, 8, 8, 8)
+    y = m.convolution(wide, 16, (3, 3), padding=1)
+    assert _roles(m, x, wide, y) == [(B, C, P, P)] * 3
+    assert _atoms(m, x)[1] == [(8, C), (2, C), (2, C)]
+    assert _atoms(m, wide)[2] == [(4, P), (2, P)]
+
+
 def test_generator():
     """A dense layer whose outputs become an image has positions among them."""
     m = Maker()

@@ -203,7 +203,27 @@ def _grouped(axis: _Axis, sizes: Sequence[int]) -> list[_Axis] | None:
 
 def _reshape(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     whole = [atom for axis in inputs[0] for atom in axis]
-    return _grouped(whole, node.shape) or _fresh(node, inputs)
+    groups = _grouped(whole, node.shape)
+    return _fresh(node, inputs) if groups is None else [_unmixed(axis, groups) for axis in groups]
+
+
+def _unmixed(axis: _Axis, axes: list[_Axis]) -> _Axis:
+    """Return an axis where positions and channels meet with new atoms of one role, if other axes tell it.
+
+    Places beside channels are channels from there on, as the pixels of patches are; channels within places
+    are places, as those are that a pixel shuffle spreads. Where all of an image is one axis, both stay.
+    """
+    leaves = _leaves(axis)
+    if not {"position", "channel"} <= {leaf.role for leaf in leaves}:
+        return axis
+    others = {leaf.role for other in axes if other is not axis for leaf in _leaves(other)}
+    role: AtomRole | None = None
+    if "channel" in others:
+        role = "position" if leaves[0].role == "position" else None
+    elif "position" in others:
+        role = "channel"
+    told = role is not None
+    return [_Open(leaf.size, role) if told and leaf.role != role else leaf for leaf in leaves]
 
 
 def _permute(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.rules.regrouped import fewer, more, repeated
 from fanin.theory.propagation.signal import (
     Fixed,
     Kernel,
@@ -28,22 +28,27 @@ def same_values(node: Node, inputs: list[Value], context: Context) -> Result:
     if isinstance(x, Fixed):
         return Result(_laid_out(x, node))
     if isinstance(x, Signal):
-        places = _places(x, node, context)
-        if places is None:
-            return Result(Unknown(f"{node.name}: it repeats or mixes positions"))
-        width = context.size(node.name, "channel")
-        # Copies have independent gradients, as heads that share a key have: they add up.
-        copies = math.sqrt(max(width / max(x.width, 1), 1.0)) if node.op == "broadcast" else 1.0
-        y = replace(x, places=places, width=width)
-        return Result(y, lambda cotangent: [cotangent.times(copies)])
+        return _of_signal(x, node, context)
     return Result(x, lambda cotangent: [cotangent])
 
 
-def _places(x: Signal, node: Node, context: Context) -> Places | None:
-    total = context.size(node.name, "position")
-    if total == x.places.total or x.places.total == 1:
-        return x.places
-    return None
+def _of_signal(x: Signal, node: Node, context: Context) -> Result:
+    total, width = (context.size(node.name, role) for role in ("position", "channel"))
+    if total != x.places.total and x.places.total > 1:
+        return _of_other_positions(x, node, total, width, context)
+    # Copies have independent gradients, as heads that share a key have: they add up.
+    copies = math.sqrt(max(width / max(x.width, 1), 1.0)) if node.op == "broadcast" else 1.0
+    y = replace(x, width=width)
+    return Result(y, lambda cotangent: [cotangent.times(copies)])
+
+
+def _of_other_positions(x: Signal, node: Node, total: int, width: int, context: Context) -> Result:
+    before = context.size(node.inputs[0], "channel")
+    if node.op == "broadcast" and total % x.places.total == 0 and width == before:
+        return repeated(x, total, width, context)
+    if node.op == "reshape" and total * width == x.places.total * before:
+        return (fewer if total < x.places.total else more)(x, total, width, context)
+    return Result(Unknown(f"{node.name}: it repeats or mixes positions"))
 
 
 def _reshaped(kernel: Kernel, node: Node) -> Kernel:
