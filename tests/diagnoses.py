@@ -6,7 +6,22 @@ from fanin.rules.diagnosis import Diagnosis
 from fanin.rules.finding import SEVERITIES, Finding, Fix
 from fanin.rules.vitals import Input, Layer, Output, Parameter, Source, Spread, Target, Vitals
 
-RULES = ["NUM101", "SET101", "SET103", "INP101", "SYM101", "SAT101", "SAT104", "FWD101", "FWD102", "RES101", "OUT101", "OUT103", "BWD101", "BWD103"]
+RULES = [
+    "NUM101",
+    "SET101",
+    "SET103",
+    "INP101",
+    "SYM101",
+    "SAT101",
+    "SAT104",
+    "FWD101",
+    "FWD102",
+    "RES101",
+    "OUT101",
+    "OUT103",
+    "BWD101",
+    "BWD103",
+]
 AUTO = Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto")
 
 
