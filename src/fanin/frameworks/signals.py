@@ -71,7 +71,8 @@ class Subject:
             )
         except FaninError as error:
             raise self.explained(error) from error
-        if not found.layers and found.outputs:  # a layer by itself goes by its type
+        looped = any(node.body is not None and node.body.layers for node in found)
+        if not found.layers and found.outputs and not looped:  # a layer by itself goes by its type
             found = replace(found, layers={self.name: found.outputs[0]})
         return recognize(found)
 
@@ -229,7 +230,8 @@ def _typed(profile: SignalProfile, subject: Subject, graph: SignalGraph) -> Sign
 
 def _unknown_operators(graph: SignalGraph) -> Iterator[str]:
     """Yield what to do about operators that nobody knows."""
-    operators = {str(node["operator"]) for node in graph if node.op == "opaque"}
+    # Of what has a reason there is more to say than a rule could.
+    operators = {str(node["operator"]) for node in graph if node.op == "opaque" and not node.get("reason")}
     unknown = sorted(name for name in operators if registered(name) is None)
     if unknown:
         yield f'fanin.theory.register_rule("{unknown[0]}", rule) tells fanin what an operation does.'

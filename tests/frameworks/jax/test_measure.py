@@ -160,3 +160,91 @@ def test_named_layers_are_those_that_are_predicted():
     for model, options in ((Linen(), {}), (Nnx(nnx.Rngs(0)), {}), (function, {"params": params()})):
         predicted = fanin.propagate(model, inputs=(6, 8), **options)
         assert list(predicted) == list(fanin.measure(model, inputs=(6, 8), **options))
+
+
+def stack(params, x):
+    """A loop over a stack of layers, and one over time."""
+    x, _ = jax.lax.scan(lambda h, w: (jnp.tanh(h @ w), None), x, params["stack"])
+
+    def step(h, t):
+        h = jnp.tanh(h @ params["cell"]["w"] + t)
+        return h, h @ params["out"]
+
+    return jax.lax.scan(step, jnp.zeros((6, 8)), jnp.stack([x, x * 2, -x, x]))[1]
+
+
+def test_layers_inside_of_loops_by_hand():
+    keys = jax.random.split(jax.random.key(3), 3)
+    made = {
+        "stack": jax.random.normal(keys[0], (3, 8, 8)) / 2,
+        "cell": {"w": jax.random.normal(keys[1], (8, 8)) / 3},
+        "out": jax.random.normal(keys[2], (8, 3)),
+    }
+    profile = fanin.measure(stack, inputs=DATA, params=made)
+
+    def unrolled(zeros):
+        seen, x = [], jnp.asarray(DATA)
+        for w in made["stack"]:
+            seen.append(x @ w + zeros[len(seen)])
+            x = jnp.tanh(seen[-1])
+        h, outputs = jnp.zeros((6, 8)), []
+        for t in (x, x * 2, -x, x):
+            seen.append(h @ made["cell"]["w"] + zeros[len(seen)])
+            h = jnp.tanh(seen[-1] + t)
+            outputs.append(h @ made["out"])
+        return jnp.stack(outputs), seen
+
+    zeros = [jnp.zeros((6, 8))] * 7
+    outputs, pullback, seen = jax.vjp(unrolled, zeros, has_aux=True)
+    start = np.random.default_rng((0, 0)).standard_normal((4, 6, 3))
+    (gradients,) = pullback(jnp.asarray(start, "float32"))
+    assert list(profile) == ["stack", "stack#2", "stack#3", "cell", "out"]
+    assert profile["cell"].shape == (4, 6, 8)
+    for name, steps in {"stack": [0], "stack#2": [1], "stack#3": [2], "cell": [3, 4, 5, 6]}.items():
+        for found, parts in ((profile[name].forward.q, seen), (profile[name].backward.q, gradients)):
+            assert found.value == pytest.approx(square([parts[step] for step in steps]), rel=1e-5)
+    assert profile["out"].forward.q.value == pytest.approx(square(outputs), rel=1e-5)
+
+
+def test_a_loop_from_the_end_numbers_its_layers_as_they_run():
+    def net(params, x):
+        return jax.lax.scan(lambda h, w: (h @ w, None), x, params["w"], reverse=True)[0]
+
+    made = {"w": jnp.stack([jnp.eye(8) * 3, jnp.eye(8) * 2])}
+    profile = fanin.measure(net, inputs=DATA, params=made)
+    assert profile["w"].forward.q.value == pytest.approx(4 * square(DATA), rel=1e-5)
+    assert profile["w#2"].forward.q.value == pytest.approx(36 * square(DATA), rel=1e-5)
+    assert list(fanin.propagate(net, inputs=DATA, params=made)) == list(profile)
+
+
+class Cell(linen.Module):
+    @linen.compact
+    def __call__(self, h, x):
+        h = jnp.tanh(linen.Dense(8, name="recurrent")(h) + x)
+        return h, linen.Dense(3, name="out")(h)
+
+
+class Unfolded(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        cell = linen.scan(Cell, variable_broadcast="params", split_rngs={"params": False}, in_axes=1)
+        return cell(name="cell")(jnp.zeros((6, 8)), jnp.stack([x, -x, x], 1))[1]
+
+
+def test_gradients_of_what_a_module_returns_and_uses_itself():
+    variables = Unfolded().init(jax.random.key(4), DATA)
+    profile = fanin.measure(Unfolded(), inputs=DATA, params=variables)
+    w, out = (variables["params"]["cell"][name]["kernel"] for name in ("recurrent", "out"))
+
+    def unrolled(zeros):
+        h, outputs = jnp.zeros((6, 8)), []
+        for place, t in enumerate((DATA, -DATA, DATA)):
+            h = jnp.tanh(h @ w + t) + zeros[place]
+            outputs.append(h @ out)
+        return jnp.stack(outputs)
+
+    _, pullback = jax.vjp(unrolled, [jnp.zeros((6, 8))] * 3)
+    start = np.random.default_rng((0, 0)).standard_normal((3, 6, 3))
+    (gradients,) = pullback(jnp.asarray(start, "float32"))
+    assert list(profile) == ["cell.recurrent", "cell.out", "cell"]
+    assert profile["cell"].backward.q.value == pytest.approx(square(gradients), rel=1e-5)

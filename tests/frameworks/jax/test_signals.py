@@ -1,10 +1,12 @@
 """Signals of JAX functions, predicted and measured."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen, nnx
 
 import fanin
 from fanin import Inputs
@@ -77,3 +79,127 @@ def test_the_options_loss_and_the_functions_own_are_the_same():
     option = fanin.propagate(logits, inputs=(64, 128), start=start, loss="cross_entropy")
     for name in own:
         assert own[name].backward.q.value == pytest.approx(option[name].backward.q.value, rel=1e-3)
+
+
+def deep(params, x):
+    def step(h, layer):
+        return jnp.tanh(h @ layer["w"] + layer["b"]), None
+
+    return jax.lax.scan(step, x, params["stack"])[0] @ params["out"]
+
+
+def deep_start(key):
+    one, two = jax.random.split(key)
+    stack = {"w": jax.random.normal(one, (3, 128, 128)) / 128**0.5, "b": jnp.zeros((3, 128))}
+    return {"stack": stack, "out": jax.random.normal(two, (128, 64)) / 128**0.5}
+
+
+def recurrent(params, xs):
+    def step(h, x):
+        h = jnp.tanh(h @ params["hidden"] + x @ params["input"])
+        return h, h @ params["out"]
+
+    return jax.lax.scan(step, jnp.zeros((8, 128)), xs)[1]
+
+
+def recurrent_start(key):
+    shapes = {"hidden": (128, 128), "input": (32, 128), "out": (128, 64)}
+    keys = dict(zip(shapes, jax.random.split(key, 3), strict=True))
+    return {n: 0.7 * jax.random.normal(keys[n], s) / s[0] ** 0.5 for n, s in shapes.items()}
+
+
+class Block(linen.Module):
+    @linen.compact
+    def __call__(self, x, _):
+        return jnp.tanh(linen.Dense(128, name="dense")(x)), None
+
+
+class Stack(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        split = {"params": True}
+        blocks = linen.scan(Block, variable_axes={"params": 0}, split_rngs=split, length=3)
+        return linen.Dense(64, name="out")(blocks(name="blocks")(x, None)[0])
+
+
+class Memory(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        return linen.Dense(64, name="out")(linen.RNN(linen.GRUCell(128), name="rnn")(x))
+
+
+LOOPS = {
+    "a stack of a function": (deep, (8, 128), {"start": deep_start}),
+    "time of a function": (recurrent, (6, 8, 32), {"start": recurrent_start}),
+    "a stack of modules": (Stack(), (8, 128), {}),
+    "time of a module": (Memory(), (8, 6, 64), {}),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_layers_inside_of_loops_are_those_that_are_measured(name):
+    model, shape, options = LOOPS[name]
+    predicted = fanin.propagate(model, inputs=shape, **options)
+    measured = fanin.measure(model, inputs=shape, seeds=24, **options)
+    assert list(predicted) == list(measured)
+    assert len(predicted) >= 3
+    for layer, truth in zip(predicted.layers, measured.layers, strict=True):
+        assert (layer.shape, layer.unknown) == (truth.shape, "")
+        assert layer.forward.q.value == pytest.approx(truth.forward.q.value, rel=0.06)
+        assert layer.backward.q.value == pytest.approx(truth.backward.q.value, rel=0.12)
+
+
+class Cells(nnx.Module):
+    def __init__(self, rngs):
+        self.first = nnx.RNN(nnx.SimpleCell(16, 16, rngs=rngs), rngs=rngs)
+        self.second = nnx.RNN(nnx.GRUCell(16, 16, rngs=rngs), rngs=rngs)
+
+    def __call__(self, x):
+        return self.second(self.first(x))
+
+
+class Layer(eqx.Module):
+    linear: eqx.nn.Linear
+
+    def __call__(self, x):
+        return jax.nn.tanh(self.linear(x))
+
+
+class Layers(eqx.Module):
+    layers: Layer
+    out: eqx.nn.Linear
+
+    def __init__(self, key):
+        one, two = jax.random.split(key)
+        made = eqx.filter_vmap(lambda key: Layer(eqx.nn.Linear(16, 16, key=key)))
+        self.layers, self.out = made(jax.random.split(one, 2)), eqx.nn.Linear(16, 16, key=two)
+
+    def __call__(self, x):
+        arrays, rest = eqx.partition(self.layers, eqx.is_array)
+        x, _ = jax.lax.scan(lambda x, now: (eqx.combine(now, rest)(x), None), x, arrays)
+        return self.out(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "names"),
+    [
+        (
+            Cells(nnx.Rngs(0)),
+            (8, 5, 16),
+            [
+                *("first.cell.dense_i", "first.cell.dense_h", "first.cell", "first"),
+                *("second.cell.dense_i", "second.cell.dense_h", "second.cell", "second"),
+            ],
+        ),
+        (
+            Layers(jax.random.key(0)),
+            (8, 16),
+            ["layers.linear", "layers", "layers.linear#2", "layers#2", "out"],
+        ),
+    ],
+)
+def test_modules_that_loops_make_anew_have_their_names(model, shape, names):
+    predicted, measured = (verb(model, inputs=shape) for verb in (fanin.propagate, fanin.measure))
+    assert list(predicted) == list(measured) == names
+    assert [layer.type for layer in predicted.layers] == [layer.type for layer in measured.layers]
+    assert all(layer.backward is not None for layer in predicted.layers)

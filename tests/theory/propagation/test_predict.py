@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from fanin.theory.propagation.inputs import InputLaw
@@ -106,3 +107,56 @@ def test_unknown_layers_say_why():
         assert profile[name].forward is None
         assert "odd::op" in profile[name].unknown
     assert all(parameter.gradient is None for parameter in profile.parameters)
+
+
+def _loop(operator="", carried_out=True):
+    """Return a graph that goes through 6 steps of h = tanh(W h + V x), y = U h, with layers inside."""
+    inner = Maker()
+    state, step = inner.input(8, N), inner.input(8, N)
+    rec, seen = inner.linear(state, N, variance=0.5 / N), inner.linear(step, N, variance=0.5 / N)
+    total = inner.node("elementwise", rec, seen, shape=(8, N), function="add")
+    new = inner.apply("tanh", total)
+    if operator:
+        new = inner.node("opaque", new, shape=(8, N), operator=operator)
+    out = inner.linear(new, 10)
+    layers = {"cell.recurrent": rec, "cell": new, "cell.out": out}
+    body = inner.graph(new, out, layers=layers)
+    m = Maker()
+    start, x = m.node("constant", shape=(8, N), value=0.0), m.input(6, 8, N)
+    m.weights += inner.weights
+    options = {"body": body, "carried": 1, "length": 6, "reverse": False}
+    ys = m.node("scan", start, x, shape=(6, 8, 10), output=1, **options)
+    last = m.node("scan", start, x, shape=(8, N), output=0, **options)
+    after = m.linear(last, 10)
+    return m.graph(*((ys, after) if carried_out else (ys,)), layers={"loop": ys, "after": after})
+
+
+def test_layers_inside_of_a_loop_are_means_over_its_steps():
+    profile = predict(_loop(), {})
+    assert list(profile) == ["cell.recurrent", "cell", "cell.out", "loop", "after"]
+    assert profile["cell"].shape == (6, 8, N)
+    random = np.random.default_rng(0)
+    states, recurrent, h = [], [], np.zeros((4096, N))
+    w, v = (random.normal(0, math.sqrt(0.5 / N), (N, N)) for _ in range(2))
+    for _ in range(6):
+        recurrent.append(h @ w)
+        h = np.tanh(recurrent[-1] + random.normal(size=(4096, N)) @ v)
+        states.append(h)
+    assert profile["cell"].forward.q.value == pytest.approx(np.mean(np.square(states)), rel=0.02)
+    found = profile["cell.recurrent"].forward.q
+    assert found.value == pytest.approx(np.mean(np.square(recurrent)), rel=0.03)
+    assert profile["cell.out"].forward.q.value == pytest.approx(profile["loop"].forward.q.value, rel=1e-6)
+    assert profile["cell.out"].backward.q.value == pytest.approx(1, rel=0.02)
+
+
+def test_gradients_inside_of_a_loop_come_from_all_of_its_values():
+    whole, part = (predict(_loop(carried_out=out), {})["cell"].backward.q for out in (True, False))
+    # That of the last state is in one of six steps, and in those before through the recurrence.
+    assert whole.value > part.value * 1.05
+
+
+def test_what_is_unknown_inside_of_a_loop_has_its_reason():
+    profile = predict(_loop("library.sort"), {})
+    for name in ("cell.recurrent", "cell", "cell.out", "loop"):
+        assert profile[name].forward is None
+        assert "library.sort" in profile[name].unknown

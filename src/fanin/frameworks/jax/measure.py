@@ -12,8 +12,9 @@ import numpy as np
 from fanin.errors import users_code
 from fanin.frameworks.cotangents import cotangent
 from fanin.frameworks.given import Given
+from fanin.frameworks.jax.ends import End, ends_of
 from fanin.frameworks.jax.graph.trace import Call, program
-from fanin.frameworks.jax.watching import End, ends_of, run
+from fanin.frameworks.jax.watching import run
 from fanin.frameworks.readings import LayerReading, Reading, averaged, moments_of
 from fanin.frameworks.sampling import drawn
 
@@ -35,15 +36,12 @@ class Reader:
         self.call, self.given, self.loss = call, given, loss
         self.batches, self.vocabulary = batches, vocabulary
         closed = program(call)
-        self.ends = {
-            number: end
-            for number, end in ends_of(closed, [leaf.name for leaf in call.leaves]).items()
-            if jnp.issubdtype(end.dtype, jnp.floating)
-        }
+        names = [leaf.name for leaf in call.leaves]
+        self.ends = [end for end in ends_of(closed, names) if _is_floating(end.dtype)]
         self.trained = [
             n for n, leaf in enumerate(call.leaves) if leaf.trainable and _is_floating(leaf.value.dtype)
         ]
-        self._forward = jax.jit(_forward(closed, self.ends, self.trained))
+        self._forward = jax.jit(_forward(closed, self.trained))
         self._backward = jax.jit(lambda pullback, starts: pullback(starts))
 
     def read(self, values: Values, seed: int) -> Reading:
@@ -62,11 +60,11 @@ class Reader:
             self._drawn(one, array, random) for one, array in zip(self.given, self.call.arrays, strict=True)
         ]
         trained = [values[n] for n in self.trained]
-        zeros = {end.name: jnp.zeros(end.shape, end.dtype) for end in self.ends.values()}
+        zeros = {end.number: jnp.zeros(end.whole, end.dtype) for end in self.ends}
         outputs, pullback, seen = self._forward(trained, zeros, list(values), inputs)
         starts = [jnp.asarray(cotangent(self.loss, np.asarray(y), random), y.dtype) for y in outputs]
         of_parameters, of_layers = self._backward(pullback, starts)
-        layers = tuple(self._layer(end, seen[end.name], of_layers[end.name]) for end in self.ends.values())
+        layers = tuple(self._layer(end, seen[end.number], of_layers[end.number]) for end in self.ends)
         parameters = tuple(
             (self.call.leaves[n].name, tuple(values[n].shape), _square(values[n]), _square(gradient))
             for n, gradient in zip(self.trained, of_parameters, strict=True)
@@ -78,27 +76,24 @@ class Reader:
         return jnp.asarray(values, array.dtype)
 
     def _layer(self, end: End, value: Any, gradient: Any) -> LayerReading:
-        examples = self.given.examples
-        outputs, back = (moments_of(np.asarray(x), examples) for x in (value, gradient))
-        return LayerReading(end.name, end.type, end.shape, outputs, back)
+        own = [np.asarray(end.of(x)) for x in (value, gradient)]
+        # Steps after the examples, which are looked for in the first axes.
+        over = range(end.over)
+        outputs, back = (
+            moments_of(np.moveaxis(x, over, range(-end.over, 0)), self.given.examples) for x in own
+        )
+        return LayerReading(end.name, end.type, own[0].shape, outputs, back)
 
 
-def _forward(closed: Any, ends: dict[int, End], trained: list[int]) -> Callable[..., Any]:
+def _forward(closed: Any, trained: list[int]) -> Callable[..., Any]:
     """Return a function of parameters, zeros, variables, inputs: outputs, pullback, outputs of layers."""
 
-    def forward(parameters: Values, zeros: dict[str, Any], values: Values, inputs: Values) -> Any:
-        def outputs_of(parameters: Values, zeros: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-            filled, seen = list(values), {}
+    def forward(parameters: Values, zeros: dict[int, Any], values: Values, inputs: Values) -> Any:
+        def outputs_of(parameters: Values, zeros: dict[int, Any]) -> tuple[list[Any], dict[int, Any]]:
+            filled = list(values)
             for place, value in zip(trained, parameters, strict=True):
                 filled[place] = value
-
-            def change(number: int, value: Any) -> Any:
-                if number in ends:
-                    seen[ends[number].name] = value
-                    return value + zeros[ends[number].name]
-                return value
-
-            outputs = run(closed, [*filled, *inputs], change)
+            outputs, seen = run(closed, [*filled, *inputs], zeros)
             return [y for y in outputs if _is_floating(y.dtype)], seen
 
         return jax.vjp(outputs_of, parameters, zeros, has_aux=True)

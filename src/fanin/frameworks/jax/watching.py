@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 from jax.extend import core
 
 from fanin.frameworks.jax.graph.tags import output_of
@@ -28,50 +29,90 @@ _CUSTOM = {
 """The same with a derivative of their own, which is kept unless a layer ends inside."""
 
 
-@dataclass(frozen=True)
-class End:
-    """Where a layer ends.
+def inside(equation: core.JaxprEqn) -> tuple[core.Jaxpr, Sequence[Any]] | None:
+    """Return the program and its constants that an equation only calls; None where it does more."""
+    name = equation.primitive.name
+    held = equation.params.get(_CALLS.get(name) or _CUSTOM.get(name, ""))
+    if held is None:
+        return None
+    program = getattr(held, "jaxpr", held)
+    if name in _CUSTOM and not _is_marked(program):
+        return None
+    return program, getattr(held, "consts", ())
+
+
+def _is_marked(jaxpr: core.Jaxpr) -> bool:
+    """Return whether a layer ends in a program, or in one that it calls."""
+    for equation in jaxpr.eqns:
+        place, inner = output_of(equation), inside(equation)
+        if (place is not None and place.path) or (inner is not None and _is_marked(inner[0])):
+            return True
+    return False
+
+
+class Loop(NamedTuple):
+    """A program that is run for one element of some sequences after the other.
 
     Args:
-        name: The layer's path, "#2" after it for a second call.
-        type: Its type.
-        shape: Shape of its output.
-        dtype: Type of its elements.
+        program: The program: its inputs are constants, what is carried, and an element of each sequence.
+        constants: How many constants it has.
+        carried: How many values are carried.
+        length: How many steps there are.
+        reverse: Whether from the last element to the first.
     """
 
-    name: str
-    type: str
-    shape: tuple[int, ...]
-    dtype: Any
+    program: core.ClosedJaxpr
+    constants: int
+    carried: int
+    length: int
+    reverse: bool
+
+    def parted(self, arguments: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return the constants, what is carried, and the sequences among a loop's inputs."""
+        first, last = self.constants, self.constants + self.carried
+        return list(arguments[:first]), list(arguments[first:last]), list(arguments[last:])
 
 
-def ends_of(closed: core.ClosedJaxpr, parameters: Sequence[str]) -> dict[int, End]:
-    """Return the ends of all layers, by the number of the equation.
-
-    Args:
-        closed: The program of a model's call: its first inputs are the parameters.
-        parameters: Their names. Where a program has no marks of modules, a layer ends where its parameters
-            are mixed with data for the last time.
-    """
-    marked = dict(_marked(closed.jaxpr))
-    return marked or _mixed(closed, parameters)
+def loop_of(equation: core.JaxprEqn) -> Loop | None:
+    """Return the loop that an equation is; None where it is none."""
+    if equation.primitive.name != "scan":
+        return None
+    given = equation.params
+    return Loop(given["jaxpr"], given["num_consts"], given["num_carry"], given["length"], given["reverse"])
 
 
-def run(closed: core.ClosedJaxpr, arguments: Sequence[Any], change: Callable[[int, Any], Any]) -> list[Any]:
-    """Return the outputs of a program.
+def size(jaxpr: core.Jaxpr) -> int:
+    """Return how many equations a program has that do something; those of loops count once, and the loop."""
+    count = 0
+    for equation in jaxpr.eqns:
+        inner, loop = inside(equation), loop_of(equation)
+        if inner is not None:
+            count += size(inner[0])
+        else:
+            count += 1 if loop is None else size(loop.program.jaxpr) + 1
+    return count
+
+
+def run(
+    closed: core.ClosedJaxpr, arguments: Sequence[Any], added: Mapping[int, Any]
+) -> tuple[list[Any], dict[int, Any]]:
+    """Return the outputs of a program, and the first results of some equations.
 
     Args:
         closed: The program.
         arguments: Its inputs.
-        change: From the number of an equation and its first result to what is used in the result's place.
+        added: What is added to the first results of equations, by their numbers; of one inside of a loop, an
+            element for each step.
     """
-    return _Steps(change).run(closed.jaxpr, closed.consts, arguments)
+    steps = _Steps(added)
+    return steps.run(closed.jaxpr, closed.consts, arguments), steps.seen
 
 
 @dataclass
 class _Steps:
-    change: Callable[[int, Any], Any]
-    count: int = field(default=0)
+    added: Mapping[int, Any]
+    count: int = 0
+    seen: dict[int, Any] = field(default_factory=dict)
 
     def run(self, jaxpr: core.Jaxpr, constants: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
         values: dict[Any, Any] = dict(
@@ -87,102 +128,39 @@ class _Steps:
         return [read(atom) for atom in jaxpr.outvars]
 
     def _equation(self, equation: core.JaxprEqn, arguments: list[Any]) -> list[Any]:
-        inner = inside(equation)
+        inner, loop = inside(equation), loop_of(equation)
         if inner is not None:
             return self.run(inner[0], inner[1], arguments)
-        primitive = equation.primitive
-        results = primitive.bind(*arguments, **primitive.get_bind_params(equation.params))
-        first, *rest = results if primitive.multiple_results else [results]
+        results = None if loop is None else self._loop(loop, arguments)
+        if results is None:
+            primitive = equation.primitive
+            results = primitive.bind(*arguments, **primitive.get_bind_params(equation.params))
+            results = results if primitive.multiple_results else [results]
         number, self.count = self.count, self.count + 1
-        return [self.change(number, first), *rest]
+        if number not in self.added:
+            return list(results)
+        first, *rest = results
+        self.seen[number] = first
+        return [first + self.added[number], *rest]
 
+    def _loop(self, loop: Loop, arguments: list[Any]) -> list[Any] | None:
+        """Return the values of a loop with layers inside; None where there are none."""
+        start, self.count = self.count, self.count + size(loop.program.jaxpr)
+        numbers = [number for number in self.added if start <= number < self.count]
+        if not numbers:
+            return None
+        constants, carried, sequences = loop.parted(arguments)
 
-def inside(equation: core.JaxprEqn) -> tuple[core.Jaxpr, Sequence[Any]] | None:
-    """Return the program and its constants that an equation only calls; None where it does more."""
-    name = equation.primitive.name
-    held = equation.params.get(_CALLS.get(name) or _CUSTOM.get(name, ""))
-    if held is None:
-        return None
-    program = getattr(held, "jaxpr", held)
-    if name in _CUSTOM and not any(True for _ in _marked(program)):
-        return None
-    return program, getattr(held, "consts", ())
+        def step(carried: list[Any], given: tuple[list[Any], list[Any]]) -> Any:
+            now, added = given
+            inner = _Steps(dict(zip(numbers, added, strict=True)), start)
+            results = inner.run(loop.program.jaxpr, loop.program.consts, [*constants, *carried, *now])
+            seen = [inner.seen[number] for number in numbers]
+            return results[: loop.carried], (results[loop.carried :], seen)
 
-
-def _equations(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
-    """Yield the equations of a program in the order in which they run, those that only call left out."""
-    for equation in jaxpr.eqns:
-        inner = inside(equation)
-        if inner is None:
-            yield equation
-        else:
-            yield from _equations(inner[0])
-
-
-def _marked(jaxpr: core.Jaxpr) -> Iterator[tuple[int, End]]:
-    calls: dict[str, int] = {}
-    for number, equation in enumerate(_equations(jaxpr)):
-        place = output_of(equation)
-        if place is None or not place.path:
-            continue
-        calls[place.path] = calls.get(place.path, 0) + 1
-        name = place.path if calls[place.path] == 1 else f"{place.path}#{calls[place.path]}"
-        yield number, _end(name, place.type, equation)
-
-
-def _end(name: str, kind: str, equation: core.JaxprEqn) -> End:
-    value: Any = equation.outvars[0].aval
-    return End(name, kind, tuple(value.shape), value.dtype)
-
-
-@dataclass(frozen=True)
-class _Owned:
-    """What is known of a value: the path of the parameters that it is of, and whether it depends on data."""
-
-    path: str = ""
-    varies: bool = False
-
-
-def _mixed(closed: core.ClosedJaxpr, parameters: Sequence[str]) -> dict[int, End]:
-    names = set(parameters)
-    owners = [_Owned(name.rpartition(".")[0] or name) for name in parameters]
-    data = [_Owned(varies=True)] * (len(closed.jaxpr.invars) - len(owners))
-    last: dict[str, tuple[int, End]] = {}
-    _follow(closed.jaxpr, [*owners, *data], names, last, [0])
-    return dict(sorted(last.values(), key=lambda found: found[0]))
-
-
-def _follow(
-    jaxpr: core.Jaxpr,
-    arguments: Sequence[_Owned],
-    names: set[str],
-    last: dict[str, tuple[int, End]],
-    count: list[int],
-) -> list[_Owned]:
-    values: dict[Any, _Owned] = dict.fromkeys(jaxpr.constvars, _Owned())
-    values.update(zip(jaxpr.invars, arguments, strict=True))
-
-    def read(atom: Any) -> _Owned:
-        return _Owned() if isinstance(atom, core.Literal) else values[atom]
-
-    for equation in jaxpr.eqns:
-        read_values, inner = [read(atom) for atom in equation.invars], inside(equation)
-        if inner is not None:
-            results = _follow(inner[0], read_values, names, last, count)
-        else:
-            results = [_owner(read_values, names, equation)] * len(equation.outvars)
-            if results[0].path and results[0].varies:
-                last[results[0].path] = count[0], _end(results[0].path, equation.primitive.name, equation)
-            count[0] += 1
-        values.update(zip(equation.outvars, results, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
-
-
-def _owner(read: Sequence[_Owned], names: set[str], equation: core.JaxprEqn) -> _Owned:
-    varies = any(value.varies for value in read)
-    weights = [value.path for value in read if value.path and not value.varies]
-    if not weights:
-        return _Owned("", varies)
-    before = next((value.path for value in read if value.path and value.varies), "")
-    lone = weights[0] in names and equation.primitive.name != "dot_general"
-    return _Owned(before if lone and before else weights[0], varies)
+        added = [self.added[number] for number in numbers]
+        last, (made, seen) = jax.lax.scan(
+            step, carried, (sequences, added), length=loop.length, reverse=loop.reverse
+        )
+        self.seen.update(zip(numbers, seen, strict=True))
+        return [*last, *made]

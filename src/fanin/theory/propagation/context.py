@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,18 @@ class Gradient:
     chance: Array
 
 
+class Inner(NamedTuple):
+    """What a layer inside of a node does, over all steps.
+
+    Args:
+        value: Its outputs.
+        cotangent: The gradient with respect to them; None where there is none.
+    """
+
+    value: Value
+    cotangent: Cotangent | None = None
+
+
 @dataclass(eq=False)
 class Context:
     """A graph on its way through the rules.
@@ -36,6 +49,7 @@ class Context:
         points: Points of a block that each node needs.
         forward: What a node makes of its inputs, for graphs inside of nodes.
         gradients: What came out for weights.
+        inside: What came out for layers inside of nodes, by the node and the layer.
     """
 
     graph: SignalGraph
@@ -44,6 +58,7 @@ class Context:
     points: Mapping[str, int]
     forward: Callable[[Node, list[Value], Context], Result]
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
+    inside: dict[tuple[str, str], Inner] = field(default_factory=dict)
     _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 
     def size(self, name: str, role: AtomRole) -> int:

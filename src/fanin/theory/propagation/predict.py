@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -57,15 +57,59 @@ def predict(
         2.0
     """
     found = run(graph, laws, loss=loss, seed=seed)
-    layers = graph.layers or {node.name: node.name for node in graph if node.op not in _SOURCES}
     return SignalProfile(
-        layers=tuple(_layer(name, graph[node], found) for name, node in layers.items()),
+        layers=tuple(_layers(graph, found)),
         parameters=tuple(_parameters(graph, found)),
         source="predicted",
         model=graph.name,
         inputs=inputs,
         cotangent=f"the {loss} of random targets" if loss else "standard normal at the outputs",
         notes=(*graph.notes, *_equal(graph)),
+    )
+
+
+def _layers(graph: SignalGraph, found: Run) -> Iterator[LayerSignal]:
+    """Yield what layers do in the order in which they end, those inside of loops where the loops do."""
+    places = {node.name: place for place, node in enumerate(graph)}
+    inner: dict[str, list[Node]] = {}
+    for node in graph:
+        for name in node.body.layers if node.body is not None else ():
+            inner.setdefault(name, []).append(node)
+    layers = graph.layers
+    if not layers and not inner:
+        layers = {node.name: node.name for node in graph if node.op not in _SOURCES}
+    for name, end in layers.items():
+        over = [path for path, loops in inner.items() if places[loops[0].name] <= places[end]]
+        yield from (_inner(path, inner.pop(path), found) for path in over)
+        yield _layer(name, graph[end], found)
+    yield from (_inner(path, loops, found) for path, loops in inner.items())
+
+
+def _inner(name: str, loops: list[Node], found: Run) -> LayerSignal:
+    """Return what a layer does inside of a loop, over all steps.
+
+    Args:
+        name: The layer.
+        loops: The nodes of the loop, one for each of its values.
+        found: What came out.
+    """
+    assert loops[0].body is not None
+    node = loops[0].body[loops[0].body.layers[name]]
+    inside = [one for loop in loops if (one := found.context.inside.get((loop.name, name)))]
+    value = inside[0].value if inside else found.values[loops[0].name]
+    parts = [one.cotangent for one in inside if one.cotangent is not None]
+    cotangent = sum(parts[1:], parts[0]) if parts else None
+    lost = next((found.lost[loop.name] for loop in loops if loop.name in found.lost), "")
+    signal = value if isinstance(value, Signal) else None
+    unknown = value.reason if isinstance(value, Unknown) else ""
+    return LayerSignal(
+        name=name,
+        type=node.source.type if node.source.layer == name.partition("#")[0] else "",
+        shape=(loops[0]["length"], *node.shape),
+        forward=None if signal is None else _forward(signal, found),
+        backward=None if signal is None or cotangent is None else _backward(signal, cotangent, found),
+        unknown=unknown or (f"gradient: {lost}" if lost else ""),
+        where=str(node.source),
     )
 
 

@@ -47,6 +47,10 @@ class Draft:
         """Return whether a node's value depends on the inputs."""
         return name in self._varies
 
+    def is_end(self, name: str) -> bool:
+        """Return whether a layer, or the model, ends in a node."""
+        return name in self._ends
+
     def is_read_elsewhere(self, node: Node, reader: Node) -> bool:
         """Return whether anything but one node needs the value of another: a node, a layer or the model."""
         others = (other for name, other in self._needed().items() if name != reader.name)

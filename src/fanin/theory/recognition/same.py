@@ -36,6 +36,8 @@ def finite(draft: Draft, node: Node) -> None:
 
 
 def permutation(draft: Draft, node: Node) -> None:
-    """Put a permutation of a permutation together."""
-    if node.op == "permute" and (inner := draft[node.inputs[0]]).op == "permute":
+    """Put a permutation of a permutation together, unless a layer ends in between, whose gradient counts."""
+    if node.op != "permute" or draft.is_end(node.inputs[0]):
+        return
+    if (inner := draft[node.inputs[0]]).op == "permute":
         draft.put(node, "permute", inner.inputs, axes=tuple(inner["axes"][axis] for axis in node["axes"]))

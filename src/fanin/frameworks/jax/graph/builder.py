@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -24,15 +25,19 @@ class Builder:
 
     Args:
         weights: The parameters and buffers of the model by name.
+        calls: How often each module was called so far; for the body of a loop, outside of it.
 
     Attributes:
         source: Where the equation that is being read stands.
         layers: The last node of each module.
         computed: Known values by what makes them; it keeps their arrays, so that ids stay theirs.
+        steps: The step of a loop that is written out which each part of a stack of parameters belongs to.
     """
 
-    def __init__(self, weights: dict[str, Weight]) -> None:
+    def __init__(self, weights: dict[str, Weight], calls: Counter[str] | None = None) -> None:
         self.weights = weights
+        self.calls: Counter[str] = Counter() if calls is None else calls
+        self.steps: dict[str, int] = {}
         self.computed: dict[Any, list[Value]] = {}
         self.source = Source()
         self.nodes: dict[str, Node] = {}
@@ -155,8 +160,8 @@ class Builder:
         """Take note that a value is a module's output, unless it is no signal: a parameter that it holds."""
         if not self.varies(value):
             return
-        calls = 1 + sum(name == path or name.startswith(f"{path}#") for name in self.layers)
-        self.layers[path if calls == 1 else f"{path}#{calls}"] = self.node(value)
+        self.calls[path] += 1
+        self.layers[numbered(path, self.calls[path])] = self.node(value)
 
     def graph(self, outputs: Sequence[Value], name: str, notes: Sequence[str] = ()) -> SignalGraph:
         """Return the graph of what the outputs and the modules need."""
@@ -176,6 +181,16 @@ class Builder:
         self._names[stem] = count + 1
         name = f"{stem}_{count}" if count else stem
         return self._fresh(stem) if name in self.nodes else name
+
+
+def numbered(path: str, call: int) -> str:
+    """Return what a call of a module is called.
+
+    Example:
+        >>> numbered("block", 1), numbered("block", 2)
+        ('block', 'block#2')
+    """
+    return path if call == 1 else f"{path}#{call}"
 
 
 def _dtype(aval: Any) -> Any:

@@ -10,11 +10,12 @@ import equinox as eqx
 import jax
 
 from fanin.errors import FaninError
+from fanin.frameworks.jax.graph.copies import copies_of
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, calls_marked
 from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_start
 from fanin.frameworks.jax.leaves import why_kept
-from fanin.frameworks.jax.tree import children, joined
+from fanin.frameworks.jax.tree import children, joined, named_leaves
 
 
 def call_of(
@@ -67,7 +68,8 @@ def call_of(
         modules = dict(_modules(traced, ""))
         known = {id(m): Place(path, type(m).__name__) for path, m in modules.items()}
         inputs = together(given)
-        with calls_marked(known, {type(m) for m in modules.values()}):
+        copied = copies_of(modules.items(), lambda module: _modules(module, ""), _shapes)
+        with calls_marked(known, {type(m) for m in modules.values()}, copied=copied):
             if not vmap:
                 return one(traced, inputs, jax.random.key(0))
             keys = jax.random.split(jax.random.key(0), _batch(arrays))
@@ -98,6 +100,11 @@ def _named(model: Any, places: set[int]) -> Iterator[Leaf]:
     for place, (path, leaf) in enumerate(paths):
         if place in places:
             yield Leaf(joined(path), leaf, isinstance(leaf, jax.Array | jax.ShapeDtypeStruct))
+
+
+def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the shapes of a module's arrays by their paths."""
+    return [(name, tuple(leaf.shape)) for name, leaf in named_leaves(module) if not why_kept(leaf)]
 
 
 def _modules(node: Any, path: str) -> Iterator[tuple[str, Any]]:

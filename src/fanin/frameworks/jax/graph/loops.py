@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from fanin.frameworks.jax.graph.builder import Builder
+from fanin.frameworks.jax.graph.layers import add_layers_of_parameters
 from fanin.frameworks.jax.graph.shapes import reshaped, sliced
 from fanin.frameworks.jax.graph.table import LOOPS
 from fanin.frameworks.jax.graph.values import Drawn, Known, Made, Spread, Value
 from fanin.frameworks.jax.graph.walk import Reader, computed
 
-_UNROLLED = 512
+UNROLLED = 512
 """Steps of a loop that may be written out one after the other."""
 
 
@@ -22,7 +23,7 @@ def _scan(reader: Reader, equation: Any, inputs: list[Value]) -> list[Value]:
     constants, carried, sequences = _parted(inputs, given["num_consts"], given["num_carry"])
     over_layers = any(reader.graph.is_weight(value) for value in sequences)
     counts = any(isinstance(v, Known) and not v.shape and v.dtype.kind in "iu" for v in carried)
-    if (over_layers or counts) and given["length"] <= _UNROLLED:
+    if (over_layers or counts) and given["length"] <= UNROLLED:
         return _unrolled(reader, equation, constants, carried, sequences)
     return _Loop(reader, equation).read(constants, carried, sequences)
 
@@ -58,7 +59,10 @@ def _step(graph: Builder, value: Value, step: int) -> Value:
         value = graph.made(value)
     if isinstance(value, Spread):
         return Spread(value.of, value.shape[1:], tuple(axis - 1 for axis in value.axes))
-    return sliced(graph, value, 0, step, step + 1, drop=True)
+    part = sliced(graph, value, 0, step, step + 1, drop=True)
+    if isinstance(part, Made) and graph.is_weight(part):
+        graph.steps[part.node] = step
+    return part
 
 
 def _stacked(graph: Builder, parts: Sequence[Value], aval: Any) -> Value:
@@ -75,7 +79,7 @@ class _Loop:
 
     def __init__(self, reader: Reader, equation: Any) -> None:
         self.outer, self.equation, self.graph = reader, equation, reader.graph
-        self.body = Builder(reader.graph.weights)
+        self.body = Builder(reader.graph.weights, reader.graph.calls)
         self.source = reader.graph.source
 
     def read(self, constants: list[Value], carried: list[Value], sequences: list[Value]) -> list[Value]:
@@ -95,6 +99,8 @@ class _Loop:
             *(r for r, v in zip(results, carried, strict=False) if not isinstance(v, Drawn)),
         ]
         made = results[len(carried) :]
+        if not self.outer.place.type and not body.layers:  # a function's, without modules
+            add_layers_of_parameters(body)
         step = body.graph([*after, *made], "step")
         read = [*first, *(v for v in sequences if not isinstance(v, Drawn))]
         self.graph.source = self.source

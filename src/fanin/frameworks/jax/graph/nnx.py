@@ -7,6 +7,7 @@ from typing import Any
 
 from flax import nnx
 
+from fanin.frameworks.jax.graph.copies import copies_of
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, calls_marked
 from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_start
@@ -47,7 +48,8 @@ def call_of(
         modules = dict(_modules(traced, ""))
         places.update({id(m): Place(path, type(m).__name__) for path, m in modules.items()})
         args, named = together(given)
-        with calls_marked(places, {type(m) for m in modules.values()}):
+        copied = copies_of(modules.items(), lambda module: _modules(module, ""), _shapes)
+        with calls_marked(places, {type(m) for m in modules.values()}, copied=copied):
             return traced(*args, **named)
 
     def make(key: Any) -> list[Any]:
@@ -78,6 +80,16 @@ def _named(model: Any) -> tuple[list[nnx.Variable], list[Leaf]]:
         for key, (first, *rest) in names.items()
     ]
     return list(held.values()), leaves
+
+
+def _shapes(module: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the shapes of a module's variables by their paths, without random keys."""
+    found = [(name, variable.get_value()) for name, variable in variables(module)]
+    return [
+        (name, tuple(value.shape))
+        for name, value in found
+        if hasattr(value, "dtype") and why_kept(value) != "a random key"
+    ]
 
 
 def _modules(node: Any, path: str, above: tuple[int, ...] = ()) -> Any:

@@ -75,9 +75,16 @@ def _read(text: str, mark: str) -> Place | None:
     return Place(rest[0], rest[1]) if kind == mark and len(rest) == 2 else None
 
 
+Copied = Callable[[Any, str], Mapping[int, Place]]
+"""From an object that is not known and the path of the module that calls it to places, of its parts too."""
+
+
 @contextlib.contextmanager
 def calls_marked(
-    places: Mapping[int, Place], kinds: Iterable[type], method: str = "__call__"
+    places: dict[int, Place],
+    kinds: Iterable[type],
+    method: str = "__call__",
+    copied: Copied = lambda unknown, caller: {},
 ) -> Iterator[None]:
     """Mark the calls of some objects inside of the block.
 
@@ -85,11 +92,40 @@ def calls_marked(
         places: The objects' places by id. It may be filled while the block runs.
         kinds: Their classes.
         method: The method that is their call.
+        copied: Finds the places of an object that is made while the block runs, as a copy of a known one.
     """
+    marks = _Marks(places, copied)
     with contextlib.ExitStack() as stack:
         for kind in _owners(kinds, method):
-            stack.enter_context(_marking(kind, method, places))
+            stack.enter_context(_marking(kind, method, marks))
         yield
+
+
+class _Marks:
+    """Which objects are known, and which are running.
+
+    Args:
+        places: Places of objects by id.
+        copied: Finds the places of copies.
+    """
+
+    def __init__(self, places: dict[int, Place], copied: Copied) -> None:
+        self.places, self.copied = places, copied
+        self.running: list[tuple[int, Place]] = []
+        self._copies: list[Any] = []  # they are kept, so that no other one gets their id
+
+    def place(self, module: Any) -> Place | None:
+        """Return an object's place; None for one that is not known."""
+        if id(module) not in self.places:
+            caller = self.running[-1][1].path if self.running else ""
+            if found := self.copied(module, caller):
+                self._copies.append(module)
+                self.places.update(found)
+        return self.places.get(id(module))
+
+    def is_running(self, module: Any) -> bool:
+        """Return whether an object is being called: super().__call__ is the same call."""
+        return any(running == id(module) for running, _ in self.running)
 
 
 def _owners(kinds: Iterable[type], method: str) -> list[type]:
@@ -99,21 +135,20 @@ def _owners(kinds: Iterable[type], method: str) -> list[type]:
 
 
 @contextlib.contextmanager
-def _marking(kind: type, method: str, places: Mapping[int, Place]) -> Iterator[None]:
+def _marking(kind: type, method: str, marks: _Marks) -> Iterator[None]:
     own = vars(kind)[method]
-    running: list[int] = []  # super().__call__ is the same call
 
     @functools.wraps(getattr(own, "__wrapped__", own))
     def marked(self: Any, *args: Any, **kwargs: Any) -> Any:
         call = functools.partial(own.__get__(self, kind), *args, **kwargs)
-        place = places.get(id(self))
-        if place is None or id(self) in running:
+        place = None if marks.is_running(self) else marks.place(self)
+        if place is None:
             return call()
-        running.append(id(self))
+        marks.running.append((id(self), place))
         try:
             return call_marked(place, call)
         finally:
-            running.pop()
+            marks.running.pop()
 
     type.__setattr__(kind, method, marked)
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from fanin.graph.axes import axes_of
 from fanin.graph.signal import Node, SignalGraph
-from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.context import Context, Inner
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
@@ -93,8 +94,29 @@ class _Recurrence:
                 return Result(Unknown(reason))
             last, collected[point] = out, out.values
         assert last is not None
+        for layer, name in self.body.layers.items():
+            value = self._inner(name)
+            self.context.inside[self.node.name, layer] = Inner(value)
         y = self._collected(last, collected, wanted)
         return Result(y, lambda cotangent: self._back(cotangent, y, wanted))
+
+    def _inner(self, name: str) -> Value:
+        """Return a value of the body over all steps."""
+        steps = [step.values[name] for step in self._by_point(self.steps)]
+        known = [value for value in steps if isinstance(value, Signal)]
+        if len(known) < len(steps):
+            unknown = (value.reason for value in steps if isinstance(value, Unknown))
+            return Unknown(next(unknown, f"{name}: no signal"))
+        values = self._over_steps([value.values for value in known])
+        return replace(known[0], values=values, places=self.places, chance=known[-1].chance, chain=None)
+
+    def _by_point(self, steps: list[Any]) -> list[Any]:
+        """Return what is in the order of execution in that of the sequence."""
+        return [step for _, step in sorted(zip(self.order, steps, strict=True), key=lambda pair: pair[0])]
+
+    def _over_steps(self, values: list[Array]) -> Array:
+        rows = max(map(len, values))
+        return np.concatenate([np.broadcast_to(each, (rows, SAMPLES, 1)) for each in values], axis=2)
 
     def _initial(self, value: Value) -> Value:
         if isinstance(value, Fixed):
@@ -142,11 +164,7 @@ class _Recurrence:
     def _collected(self, last: Signal, collected: dict[int, Array], wanted: int) -> Signal:
         if wanted < self.carried:
             return replace(last, chain=None)
-        rows = max(len(values) for values in collected.values())
-        values = np.concatenate(
-            [np.broadcast_to(collected[point], (rows, SAMPLES, 1)) for point in range(len(self.places))],
-            axis=2,
-        )
+        values = self._over_steps([collected[point] for point in range(len(self.places))])
         width = self.context.size(self.node.name, "channel")
         return Signal(values, self.places, width, last.examples, last.chance)
 
@@ -158,18 +176,35 @@ class _Recurrence:
         if wanted < self.carried:
             state[wanted] = replace(cotangent, parts=(as_part(given),))
         read: dict[int, list[Array]] = {}
+        inner: list[dict[str, Cotangent]] = []
         for point, step in zip(reversed(self.order), reversed(self.steps), strict=True):
             starts = list(state) + [None] * (len(self.body.outputs) - self.carried)
             if wanted >= self.carried:
                 starts[wanted] = replace(cotangent, parts=(as_part(given[..., point : point + 1]),))
             found = self._back_step(step, starts)
+            inner.append(found)
             state = [found.get(name) for name in self.names[: self.carried]]
             read[point] = [
                 sampled(found[name], Places(), self.context.normals) if name in found else np.zeros((1, 1, 1))
                 for name in self.names[self.carried :]
             ]
         self.shared.take_down(self.context)
+        for layer, name in self.body.layers.items():
+            self._take_down(layer, [found.get(name) for found in self._by_point(inner[::-1])])
         return [*[None] * self.carried, *self._sequences(read, cotangent)]
+
+    def _take_down(self, layer: str, steps: list[Cotangent | None]) -> None:
+        """Take down the gradient with respect to a layer's outputs of all steps."""
+        known = [cotangent for cotangent in steps if cotangent is not None]
+        before = self.context.inside[self.node.name, layer]
+        if not known or not isinstance(before.value, Signal):
+            return
+        zero = np.zeros((1, 1, 1))
+        values = self._over_steps(
+            [zero if c is None else sampled(c, Places(), self.context.normals) for c in steps]
+        )
+        whole = replace(known[0], parts=(as_part(values),))
+        self.context.inside[self.node.name, layer] = before._replace(cotangent=whole)
 
     def _back_step(self, step: _Step, starts: list[Cotangent | None]) -> dict[str, Cotangent]:
         found: dict[str, Cotangent] = {}
