@@ -1,4 +1,4 @@
-"""Parts of one value that are joined again, as a roll, a flip or a reflection does: one choice of positions."""
+"""Parts of one value that are joined again, as a roll or a reflection does: one choice of positions."""
 
 from __future__ import annotations
 
