@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fanin.graph import roles as role
     from fanin.graph.fans import fans
     from fanin.graph.signal import SignalGraph
+    from fanin.rules.diagnosis import Diagnosis, UnhealthyError
     from fanin.schemes import distributions
     from fanin.schemes.decision import keep
     from fanin.schemes.plan import InitPlan
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Diagnosis": "fanin.rules.diagnosis",
     "FaninError": "fanin.errors",
     "InitPlan": "fanin.schemes.plan",
     "Inputs": "fanin.frameworks.inputs",
     "Policy": "fanin.schemes.policy",
     "SignalGraph": "fanin.graph.signal",
     "SignalProfile": "fanin.theory.profile",
+    "UnhealthyError": "fanin.rules.diagnosis",
     "apply": "fanin.api",
     "compare": "fanin.api",
     "critical_line": "fanin.api",
@@ -67,16 +70,19 @@ _MODULES = {
 }
 
 __all__ = [
+    "Diagnosis",
     "FaninError",
     "InitPlan",
     "Inputs",
     "Policy",
     "SignalGraph",
     "SignalProfile",
+    "UnhealthyError",
     "__version__",
     "apply",
     "compare",
     "critical_line",
+    "diagnose",
     "distributions",
     "fans",
     "gain",

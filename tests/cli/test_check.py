@@ -390,3 +390,33 @@ def test_the_file_may_bring_keras(models):
         env={key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"},
     )
     assert done.stderr.splitlines()[-1] == "0 False"
+
+
+def test_fixes_that_are_tried(tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text(
+        "import torch\n\n\ndef make():\n    model = torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.Tanh(), "
+        "torch.nn.Linear(32, 4))\n    for parameter in model.parameters():\n"
+        "        torch.nn.init.constant_(parameter, 0.01)\n    return model\n"
+    )
+    line = f"check {file}:make --input 32x20 --loss cross_entropy --fix-report"
+    done = invoke(line)
+    assert done.exit_code == 1
+    assert "✓ SYM101 identical-units is gone" in done.stdout
+    record = json.loads(invoke(f"{line} --format json").stdout)
+    assert (record["schema"], record["works"]) == ("fanin.fix_report/1", True)
+    assert invoke(f"{line} --format sarif").exit_code == 2
+
+
+def test_widths(tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text(
+        "import torch\n\n\ndef make(width):\n    model = torch.nn.Sequential(torch.nn.Linear(20, width), "
+        "torch.nn.Linear(width, width), torch.nn.Linear(width, 4))\n    for layer in model:\n"
+        "        torch.nn.init.normal_(layer.weight, 0, 0.2)\n    return model\n"
+    )
+    line = f"check {file}:make --input 32x20 --loss cross_entropy --widths"
+    done = invoke(f"{line} 32,128,512 --fail-on warning")
+    assert done.exit_code == 1
+    assert "WID101" in done.stdout
+    assert invoke(f"{line} wide").exit_code == 2

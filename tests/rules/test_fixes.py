@@ -47,6 +47,26 @@ def test_the_plan_of_a_fix():
     assert fanin.diagnose(model, *digits(flat=False), loss=CE).ok
 
 
+def test_the_text_of_a_report():
+    torch.manual_seed(0)
+    model, x, y, loss = CLEAR[0].make()
+    shown = str(fanin.diagnose(model, x, y, loss=loss).fix_report())
+    assert "weights drawn anew by he_normal" in shown
+    assert "✓ SYM101 identical-units is gone" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_networks_of_other_seeds():
+    def make():
+        return nn.Sequential(nn.Linear(4, 1), nn.ReLU())
+
+    torch.manual_seed(0)
+    x = torch.rand(64, 4)
+    found = fanin.diagnose(make, x, torch.rand(64, 1), loss="mse", seeds=24)
+    assert 0.1 < found.vitals.born_dead < 0.7
+    assert "SAT105" in [one.code for one in found.findings]
+
+
 def test_nothing_to_try():
     x, y = digits()
     found = fanin.diagnose(chain(784, 32, 10), x, y, loss=CE)

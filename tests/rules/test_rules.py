@@ -152,6 +152,12 @@ def test_a_small_head_is_meant():
     assert not codes(vitals([layer("0"), layer("1"), layer("2"), layer("3", 1e-5)]))
 
 
+@pytest.mark.parametrize(("share", "severity"), [(0.0, None), (0.2, "warning"), (0.6, "error")])
+def test_networks_that_are_born_dead(share, severity):
+    found = vitals(born_dead=share, seeds=20)
+    assert codes(found, severity) == (["SAT105"] if severity else [])
+
+
 def test_the_last_activation_may_saturate():
     layers = [layer("0"), layer("1"), activation(function="sigmoid", saturated=1.0)]
     output = replace(vitals().output, ends_in="sigmoid", kind="binary_cross_entropy", logits=False, loss=0.7)

@@ -19,6 +19,7 @@ from fanin.cli.subject import batch_of, home_of, loss_of, model_of
 if TYPE_CHECKING:
     from fanin.report.diagnosis.record import SourceRecord
     from fanin.rules.diagnosis import Diagnosis
+    from fanin.rules.fixes import FixReport
 
 _EXAMPLES = """\b
 fanin check model.py:create_model --input 8x3x224x224 --loss cross_entropy
@@ -52,7 +53,11 @@ _FOUND = 1  # exit code
     help="What to print.",
 )
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page with charts to this file.")
+@click.option("--fix-report", is_flag=True, help="Try the fixes on a copy, and measure again.")
 @click.option("--seeds", default=1, help="How many networks: the share that is born dead.")
+@click.option(
+    "--widths", metavar="N,N", help="Widths to make the model in, by MODEL(width): what changes with it."
+)
 @click.option("--baseline", "known", type=click.Path(path_type=Path), help="File of known findings.")
 @click.option(
     "--write-baseline",
@@ -72,7 +77,9 @@ def command(
     fail_on: str | None,
     form: str,
     html: Path | None,
+    fix_report: bool,
     seeds: int,
+    widths: str | None,
     known: Path | None,
     keep: Path | None,
 ) -> None:
@@ -84,11 +91,14 @@ def command(
     Exit code 0: healthy; 1: a finding from --fail-on on; 2: the input was wrong.
     """
     _check(html, keep)
+    _check_form(form, fix_report)
     project = settings(Path.cwd())
     choice = _choice(project, select, ignore, None if keep else known or project.baseline)
     # What the user's files print must not get into the result.
     with redirect_stdout(sys.stderr), working("checking the model"):
-        found = _diagnosed(model, inputs, data, loss, seeds, choice)
+        choice |= {"widths": _widths(widths), "seeds": seeds}
+        found = _diagnosed(model, inputs, data, loss, choice)
+        report = _tried(found) if fix_report else None
         home = home_of(model)
     if html:
         found.to_html(html)
@@ -96,7 +106,12 @@ def command(
     if keep:
         count = baseline.write(keep, found.findings)
         click.echo(f"Baseline: {keep}, {count} known findings", err=True)
-    _show(found, form, home)
+    if report is not None and form == "json":
+        click.echo(json.dumps(report.to_dict(), indent=1, allow_nan=False))
+    else:
+        _show(found, form, home)
+    if report is not None and form == "text":
+        _show_fixes(report)
     level: Any = fail_on or project.fail_on
     if not keep and level != "never" and found.at_least(level):
         context.exit(_FOUND)
@@ -109,6 +124,22 @@ def _check(*files: Path | None) -> None:
     for file in files:
         if file is not None and not file.absolute().parent.is_dir():
             raise FaninError(f"{file} cannot be written.", expected="a file in a folder that exists")
+
+
+def _check_form(form: str, fix_report: bool) -> None:
+    from fanin.errors import FaninError
+
+    if fix_report and form not in ("text", "json"):
+        raise FaninError(f"--fix-report is no {form}.", expected="--format text or json")
+
+
+def _widths(text: str | None) -> tuple[int, ...]:
+    from fanin.errors import FaninError
+
+    try:
+        return tuple(int(one) for one in text.split(",")) if text else ()
+    except ValueError as error:
+        raise FaninError(f"--widths is {text}.", expected="whole numbers, such as 64,256") from error
 
 
 def _choice(
@@ -135,11 +166,11 @@ def _diagnosed(
     inputs: tuple[str, ...],
     data: str | None,
     loss: str | None,
-    seeds: int,
     choice: dict[str, Any],
 ) -> Diagnosis:
     from fanin.api import diagnose
     from fanin.errors import FaninError
+    from fanin.experiments.loading import load
 
     if bool(inputs) == (data is not None):
         raise FaninError(
@@ -147,10 +178,23 @@ def _diagnosed(
             expected="--input with the shape of what is drawn, or --data with a batch of yours",
             fix="--input 8x3x224x224, or --data file.py:batch",
         )
-    made = model_of(model, seeds)
+    made = load(model, what="a function of a width") if choice["widths"] else model_of(model, choice["seeds"])
     x, y = batch_of(data) if data else (None, None)
     drawn = inputs_of(inputs) if inputs else None
-    return diagnose(made, x, y, loss=loss_of(loss), inputs=drawn, seeds=seeds, **choice)
+    return diagnose(made, x, y, loss=loss_of(loss), inputs=drawn, **choice)
+
+
+def _tried(found: Diagnosis) -> FixReport | None:
+    """Return what changes with fixes; None where none can be tried."""
+    from fanin.rules.fixes import fixes_of
+
+    return found.fix_report() if fixes_of(found.at_least("warning")) else None
+
+
+def _show_fixes(report: FixReport) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print("", report, sep="\n")
 
 
 def _show(found: Diagnosis, form: str, home: SourceRecord | None) -> None:

@@ -16,6 +16,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "INP105": ("OUT101", "BWD102"),
     "SYM101": ("SYM103", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),
+    "SAT105": ("SAT103", "SET105", "SAT102", "FWD103", "OUT101", "BWD103"),
     "SAT103": ("SAT102", "SET105", "FWD103", "OUT101", "BWD"),
     "SYM103": ("BWD101", "BWD103", "FWD103"),
     "FWD102": ("SAT", "RES101", "OUT101", "OUT104", "BWD", "NUM103", "SET105"),

@@ -13,6 +13,7 @@ from fanin.rules import (
     outputs,
     residual,
     saturation,
+    seeds,
     setup,
     symmetry,
     width,
@@ -35,7 +36,19 @@ FAMILIES = {
 
 RULES: dict[str, Rule] = {
     rule.code: rule()
-    for module in (numbers, setup, inputs, symmetry, saturation, forward, residual, outputs, backward, width)
+    for module in (
+        numbers,
+        setup,
+        inputs,
+        symmetry,
+        saturation,
+        seeds,
+        forward,
+        residual,
+        outputs,
+        backward,
+        width,
+    )
     for rule in module.RULES
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fanin.errors import FaninError
 from fanin.rules.finding import Finding, Fix, at_least
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from fanin.rules.diagnosis import Diagnosis
     from fanin.schemes.plan import InitPlan
 
@@ -64,10 +66,19 @@ class FixReport:
         """Whether something is gone and nothing new has come."""
         return bool(self.gone) and not self.new
 
+    def __rich__(self) -> RenderableType:
+        from fanin.report.diagnosis import fixes
+
+        return fixes.render(self.to_dict())
+
+    def __str__(self) -> str:
+        from fanin.report.diagnosis import fixes
+        from fanin.report.profile.text import printed
+
+        return printed(fixes.render(self.to_dict()))
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data for JSON."""
-        from dataclasses import asdict
-
         return {
             "schema": "fanin.fix_report/1",
             "works": self.works,

@@ -82,7 +82,7 @@ class UnfitActivation(Rule):
     **Instead.** Logits with a loss of logits; for one unit a sigmoid.
     """
 
-    code, name, severity = "OUT102", "unfit-activation", "warning"
+    code, name, severity = "OUT102", "unfit-activation", "error"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that the last activation does not fit."""

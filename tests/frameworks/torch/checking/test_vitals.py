@@ -101,6 +101,16 @@ def test_attention_is_seen():
         assert seen == [pytest.approx(entropy.item(), rel=0.05)]
 
 
+def test_what_multihead_attention_is_made_of():
+    model = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    x = torch.randn(4, 8, 16)
+    found = vitals(model, Batch.of(x, like=model))
+    kinds = [layer.kind for layer in found.layers if layer.name.startswith("self_attn")]
+    assert kinds == ["weights", "attention", "weights"]
+    assert torch.nn.functional.has_torch_function.__module__ != __name__
+    assert torch.nn.functional.has_torch_function(()) is False
+
+
 def test_hidden_states_that_are_saturated():
     class Reads(nn.Module):
         def __init__(self):
@@ -283,7 +293,7 @@ def test_one_example():
 def test_meta():
     with torch.device("meta"):
         model = nn.Linear(20, 4)
-    found = vitals(model, Batch((torch.randn(2, 20),)))
+    found = vitals(model, Batch.of(torch.randn(2, 20), like=model))
     assert [one.meta for one in found.parameters] == [True, True]
     assert found.notes
 

@@ -44,6 +44,7 @@ class Batch:
             described: Whether the inputs are drawn.
         """
         device = next((p.device for p in like.parameters()), torch.device("cpu"))
+        device = torch.device("cpu") if device.type == "meta" else device
 
         def moved(value: Any) -> Any:
             return as_tensor(value, device)

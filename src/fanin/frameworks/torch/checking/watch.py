@@ -121,10 +121,24 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _DROPOUT:
             return args[0] if args else kwargs["input"]
+        if func is f.multi_head_attention_forward:
+            return self._within(func, args, kwargs)
         result = func(*args, **kwargs)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
             self._take(func, args, kwargs, result)
         return result
+
+    def _within(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Call a function of PyTorch that is made of others, and see these."""
+        asked: Any = vars(f)
+        before = asked["has_torch_function"]
+        asked["has_torch_function"] = lambda *_: False  # else it would ask this mode again
+        super().__enter__()
+        try:
+            return func(*args, **kwargs)
+        finally:
+            super().__exit__(None, None, None)
+            asked["has_torch_function"] = before
 
     def _take(self, func: Any, args: Any, kwargs: Any, result: torch.Tensor) -> None:
         weight = self._weight(func, args, kwargs)
