@@ -1,0 +1,230 @@
+"""The loss: by a name or the user's own, and what it was told to be."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fanin.errors import FaninError, users_code
+from fanin.frameworks.jax.checking.places import places_of
+from fanin.frameworks.jax.graph.trace import Call
+from fanin.frameworks.units import Array
+from fanin.frameworks.vitals.inputs import random_target
+from fanin.graph.signal import SignalGraph
+from fanin.rules.vitals import Loss
+from fanin.theory.recognition import recognize
+
+Given = str | Callable[..., Any] | None
+
+
+def _cross_entropy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    logs = jax.nn.log_softmax(outputs)
+    if jnp.issubdtype(targets.dtype, jnp.floating):
+        return -jnp.mean(jnp.sum(targets * logs, -1))
+    return -jnp.mean(jnp.take_along_axis(logs, targets.reshape(*outputs.shape[:-1], 1), -1))
+
+
+def _binary_cross_entropy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    labels = targets.reshape(outputs.shape).astype(outputs.dtype)
+    return jnp.mean(jnp.logaddexp(0, outputs) - labels * outputs)
+
+
+def _mse(outputs: jax.Array, targets: jax.Array) -> jax.Array:
+    return jnp.mean(jnp.square(outputs - targets.reshape(outputs.shape).astype(outputs.dtype)))
+
+
+NAMED: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _binary_cross_entropy,
+    "mse": _mse,
+}
+"""Losses by name, of logits, the classes along the last axis."""
+_PROBABILITIES: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "softmax": jax.nn.softmax,
+    "log_softmax": jax.nn.log_softmax,
+    "sigmoid": jax.nn.sigmoid,
+}
+"""What makes probabilities, or their logarithms, of logits."""
+_LARGEST = 1 << 22
+"""Outputs for which a loss is told by its values."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a loss is.
+
+    Args:
+        kind: As of `Output`.
+        logits: Whether it takes logits.
+        axis: The axis of the classes.
+        output: Which of the outputs it takes; None where nobody knows.
+    """
+
+    kind: Loss = "other"
+    logits: bool = True
+    axis: int = -1
+    output: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A number that is made of a model's outputs.
+
+    Args:
+        function: From the list of the outputs' arrays and the targets to the number.
+        target: The targets, arrays in any structure.
+        told: What it is.
+        program: It as a program of the outputs, then the arrays of the targets.
+    """
+
+    function: Callable[[Sequence[Any], Any], jax.Array]
+    target: Any
+    told: Told
+    program: Any
+
+
+def objective(
+    loss: Given,
+    outputs: Sequence[Any],
+    structure: Any,
+    main: int,
+    target: Any,
+    random: np.random.Generator,
+    ends: str = "",
+) -> Objective:
+    """Return what gradients are of.
+
+    Args:
+        loss: A function of (outputs, targets), a name of `NAMED`, or None: the output itself if it is one
+            number, else the outputs with random weights.
+        outputs: Descriptions of the outputs.
+        structure: What they are the leaves of.
+        main: Which of them a loss by name takes.
+        target: The targets; None where there are none.
+        random: Of random targets and weights.
+        ends: The function that makes the main output.
+
+    Raises:
+        FaninError: There is no such loss, or it fails or makes no number.
+    """
+    told: Told | None = None
+    if isinstance(loss, str):
+        if loss not in NAMED:
+            expected = f"one of {', '.join(NAMED)}, or a function (outputs, targets)"
+            raise FaninError(f"There is no loss {loss!r}.", expected=expected)
+        shape = tuple(outputs[main].shape)
+        target = random_target(loss, shape, random) if target is None else target
+        named, told = NAMED[loss], Told(cast(Loss, loss), output=main)
+
+        def function(values: Sequence[Any], target: Any) -> Any:
+            return named(values[main], jnp.asarray(target))
+
+    elif loss is not None:
+        one = target is None and _takes_one(loss)
+
+        def function(values: Sequence[Any], target: Any) -> Any:
+            whole = jax.tree.unflatten(structure, list(values))
+            return loss(whole) if one else loss(whole, target)
+
+    elif outputs[main].shape == ():
+
+        def function(values: Sequence[Any], target: Any) -> Any:
+            return values[main]
+
+    else:
+        weights = random.standard_normal(outputs[main].shape).astype(np.float32)
+        told, target = Told("none", output=main), weights
+
+        def function(values: Sequence[Any], target: Any) -> Any:
+            return jnp.sum(values[main] * target) / weights.shape[0]
+
+    whole = _as_number(function)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    with users_code(f"The loss {name} fails"):
+        flat, target_structure = jax.tree.flatten(target)
+        described = [jax.ShapeDtypeStruct(np.shape(one), jnp.asarray(one).dtype) for one in flat]
+
+        def of_leaves(outputs: Sequence[Any], leaves: Sequence[Any]) -> Any:
+            return whole(outputs, jax.tree.unflatten(target_structure, leaves))
+
+        program = jax.make_jaxpr(of_leaves)(list(outputs), described)
+    told = told or _recognized(program, outputs, described) or _by_values(whole, outputs, main, target, ends)
+    return Objective(whole, target, told, program)
+
+
+def _takes_one(loss: Callable[..., Any]) -> bool:
+    try:
+        needed = [
+            one
+            for one in inspect.signature(loss).parameters.values()
+            if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        return False
+    return len(needed) == 1
+
+
+def _as_number(function: Callable[[Sequence[Any], Any], Any]) -> Callable[[Sequence[Any], Any], jax.Array]:
+    def number(values: Sequence[Any], target: Any) -> jax.Array:
+        found = function(values, target)
+        if not hasattr(found, "dtype") or not jnp.issubdtype(found.dtype, jnp.floating):
+            raise FaninError(
+                f"The loss returns {type(found).__name__}.",
+                expected="an array of one number",
+                fix="return jnp.mean(loss)",
+            )
+        return jnp.mean(found.astype(jnp.float32))
+
+    return number
+
+
+def _recognized(program: Any, outputs: Sequence[Any], targets: Sequence[Any]) -> Told | None:
+    """Return what a loss is that is made of operations; None where it is none that is known."""
+    arrays = [*outputs, *targets]
+    names = [*(f"output{n}" for n in range(len(outputs))), *(f"target{n}" for n in range(len(targets)))]
+    graph = recognize(places_of(Call(lambda values, given: None, (), arrays, names), program).graph)
+    node = graph[graph.outputs[0]]
+    if node.op != "loss":
+        return None
+    read = [names.index(found) for name in node.inputs for found in _inputs(graph, name)]
+    of = next((place for place in read if place < len(outputs)), None)
+    return Told(node["kind"], bool(node.get("logits", True)), node.get("axis", -1), of)
+
+
+def _by_values(
+    function: Callable[..., Any], outputs: Sequence[Any], main: int, target: Any, ends: str
+) -> Told:
+    """Return what a loss of probabilities is: it has the values of a known one of their logits."""
+    shape, made = tuple(outputs[main].shape), _PROBABILITIES.get(ends)
+    if made is None or math.prod(shape) > _LARGEST or target_array(target) is None:
+        return Told()
+    logits = jnp.asarray(np.random.default_rng(0).standard_normal(shape), outputs[main].dtype)
+    given = [made(logits) if n == main else jnp.zeros(x.shape, x.dtype) for n, x in enumerate(outputs)]
+    value = float(function(given, target))
+    for kind in ("cross_entropy", "binary_cross_entropy"):
+        with contextlib.suppress(TypeError, ValueError):  # targets of another shape
+            known = float(NAMED[kind](logits, jnp.asarray(target)))
+            if math.isclose(value, known, rel_tol=1e-3):
+                return Told(kind, logits=False, output=main)
+    return Told()
+
+
+def _inputs(graph: SignalGraph, name: str) -> list[str]:
+    node = graph[name]
+    if node.op == "input":
+        return [name]
+    return [found for inner in node.inputs for found in _inputs(graph, inner)]
+
+
+def target_array(target: Any) -> Array | None:
+    """Return targets as one array; None where they are several or none."""
+    leaves = jax.tree.leaves(target)
+    return np.asarray(leaves[0]) if len(leaves) == 1 else None

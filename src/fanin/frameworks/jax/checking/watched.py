@@ -1,0 +1,256 @@
+"""Which values of a program are looked at: those of layers, and of functions inside of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fanin.frameworks.jax.checking.places import At, Places
+from fanin.graph.signal import Node, SignalGraph
+from fanin.rules.vitals import Source
+from fanin.theory.recognition import recognize
+from fanin.theory.recognition.draft import Draft
+from fanin.theory.recognition.softmax import softmax
+
+FUNCTIONS = {
+    "elu": "elu", "gelu": "gelu", "gelu_tanh": "gelu", "hard_sigmoid": "hardsigmoid",
+    "hard_swish": "hardswish", "hard_tanh": "hardtanh", "leaky_relu": "leaky_relu", "mish": "mish",
+    "quick_gelu": "gelu", "relu": "relu", "relu6": "relu6", "selu": "selu", "sigmoid": "sigmoid",
+    "silu": "silu", "softplus": "softplus", "squared_relu": "squared_relu", "tanh": "tanh",
+}  # fmt: skip
+"""Activations that are looked at: their names in graphs, and in vitals."""
+
+_OTHER = ("embedding", "recurrent", "scan")
+_PRODUCTS = ("linear", "convolution")
+_NORM = re.compile(r"norm", re.IGNORECASE)
+_LAST = re.compile(r"\d+$")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A value that is looked at.
+
+    Args:
+        at: Where it is made.
+        name: Path of its layer, "" at the top.
+        type: Type of the layer.
+        kind: As of `Layer`.
+        axes: Axes of its units; None for those of the layer before.
+        function: Of activations.
+        read: Where a product's data is made.
+        kernel: Where its kernel is made.
+        kernel_axes: The axes of the units there.
+        where: Where it is written.
+    """
+
+    at: At
+    name: str
+    type: str
+    kind: str
+    axes: tuple[int, ...] | None = None
+    function: str = ""
+    read: At | None = None
+    kernel: At | None = None
+    kernel_axes: tuple[int, ...] = ()
+    where: Source = field(default_factory=Source)
+
+
+class Watching:
+    """What is looked at in a program.
+
+    Args:
+        places: The program's graph and where its values are made.
+        modules: Whether the program is that of a module, whose parts have types.
+
+    Attributes:
+        graph: The graph with norms, activations and softmax put together.
+        watched: What is looked at, in the order of execution.
+        resting: Where dropout is made, with what it is of.
+    """
+
+    def __init__(self, places: Places, *, modules: bool) -> None:
+        self.places, self.graph = places, recognize(places.graph)
+        self._varies = _varying(self.graph)
+        self._types = {node.source.layer: node.source.type for node in self.graph} if modules else {}
+        found = [*self._operations(), *self._attentions(), *self._modules()]
+        self.watched = sorted(found, key=lambda one: one.at.path)
+        self.resting = {
+            places.of[node.name]: places.of[node.inputs[0]]
+            for node in places.graph
+            if node.op == "dropout" and node.name in places.of and node.inputs[0] in places.of
+        }
+
+    def ends_in(self, output: int) -> str:
+        """Return the function that makes an output, where it is an activation or a softmax."""
+        node = self.graph[self.graph.outputs[output]]
+        while node.op in ("reshape", "permute"):
+            node = self.graph[node.inputs[0]]
+        if node.op == "softmax":
+            return "log_softmax" if node["log"] else "softmax"
+        return FUNCTIONS.get(str(node.get("function")), "") if node.op == "elementwise" else ""
+
+    def is_tied(self, at: At) -> bool:
+        """Return whether the kernel of a product is made of the table of an embedding."""
+        tables = {
+            name for node in self.graph if node.op == "embedding" for name in self._above(node.inputs[1])
+        }
+        product = next((node for node in self.graph if self.places.of.get(node.name) == at), None)
+        product = product and self._product(product)
+        return product is not None and bool(tables & self._above(product.inputs[1]))
+
+    def _product(self, node: Node) -> Node | None:
+        while node.op not in _PRODUCTS:
+            data = [name for name in node.inputs if name in self._varies]
+            if not data:
+                return None
+            node = self.graph[data[0]]
+        return node
+
+    def _above(self, name: str) -> set[str]:
+        """Return the parameters that a value is made of."""
+        node = self.graph[name]
+        if node.op == "parameter":
+            return {name}
+        return {each for inner in node.inputs for each in self._above(inner)}
+
+    def _operations(self) -> Iterator[Watched]:
+        for node in self.graph:
+            if node.name not in self._varies or "float" not in node.dtype:
+                continue
+            if node.op in _PRODUCTS:
+                yield from self._of_product(node)
+            elif node.op == "norm":
+                yield from self._of(node, "norm")
+            elif node.op in _OTHER:
+                yield from self._of(node, "other")
+            elif node.op == "elementwise" and node.get("function") in FUNCTIONS and len(node.shape) > 1:
+                yield from self._of(node, "activation", function=FUNCTIONS[node["function"]])
+
+    def _of(self, node: Node, kind: str, function: str = "", layer: str | None = None) -> Iterator[Watched]:
+        if (at := self.places.of.get(node.name)) is not None:
+            source = node.source
+            path = source.layer if layer is None else layer
+            type_ = self._types.get(path, node.op)
+            yield Watched(at, path, type_, kind, None, function, where=Source(source.file, source.line))
+
+    def _of_product(self, node: Node) -> Iterator[Watched]:
+        x, kernel = self.graph[node.inputs[0]], self.graph[node.inputs[1]]
+        if all(len(self.graph[name].shape) < 2 for name in self._above(kernel.name)):
+            return
+        if node.op == "linear":
+            axes, theirs = _axes(node["equation"])
+        else:
+            axes, theirs = (node["y_axes"][1],), (node["kernel_axes"][0],)
+        end, axes = self._settled(node, axes)
+        for one in self._of(end, "weights", layer=node.source.layer):
+            yield replace(
+                one,
+                type=self._types.get(one.name, node.op),
+                axes=axes,
+                read=self.places.of.get(x.name),
+                kernel=self.places.of.get(kernel.name),
+                kernel_axes=theirs,
+            )
+
+    def _settled(self, node: Node, axes: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+        """Return a product behind its bias and moves of axes in its layer, and the axes of its units."""
+        end, found = node, axes
+        while node.name not in self.graph.outputs and node.name not in self.graph.layers.values():
+            readers = set(self.graph.readers[node.name])
+            after = self.graph[readers.pop()] if len(readers) == 1 else None
+            if after is None or after.source.layer != node.source.layer:
+                break
+            moved = _moved(node, after, axes) if node.name == after.inputs[0] or self._adds(after) else None
+            if moved is None:
+                break
+            node, axes = after, moved
+            if node.name in self.places.of:
+                end, found = node, axes
+        return end, found
+
+    def _adds(self, node: Node) -> bool:
+        """Return whether a node adds a parameter to data."""
+        return node.get("function") == "add" and sum(name in self._varies for name in node.inputs) == 1
+
+    def _attentions(self) -> Iterator[Watched]:
+        """Yield what is softmax over keys: not that of classes, which makes the output."""
+        draft = Draft(self.places.graph)
+        for node in draft:
+            softmax(draft, node)
+        for node in draft:
+            if node.op != "softmax" or node["log"] or len(node.shape) < 3 or node.shape[-1] < 2:
+                continue
+            if node.name in self.graph.outputs:
+                continue
+            if node["axis"] in (-1, len(node.shape) - 1) and draft.varies(node.name):
+                yield from self._of(node, "attention")
+
+    def _modules(self) -> Iterator[Watched]:
+        """Yield norms that no operation was told for, and blocks that follow each other."""
+        normed = {node.source.layer for node in self.graph if node.op == "norm"}
+        ends = [(name.partition("#")[0], end) for name, end in self.graph.layers.items()]
+        composite = {above for path, _ in ends for above in _above(path)}
+        blocks = composite & _repeated([path for path, _ in ends])
+        for path, end in ends:
+            if path in blocks:
+                yield from self._of(self.graph[end], "other", layer=path)
+            elif _NORM.search(self._types.get(path, "")) and path not in normed | composite:
+                yield from self._of(self.graph[end], "norm", layer=path)
+
+
+def _above(path: str) -> list[str]:
+    """Return the paths of the modules that a module is in."""
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _repeated(paths: Sequence[str]) -> set[str]:
+    """Return the modules that follow others whose paths differ by the last number, or that are called again.
+
+    Example:
+        >>> sorted(_repeated(["block_0.attn_0", "block_0", "block_1.attn_0", "block_1", "head"]))
+        ['block_0', 'block_1']
+    """
+    several = {path for path, count in Counter(paths).items() if count > 1}
+    again = {path for path in several if not several.intersection(_above(path))}
+    stems = Counter(_LAST.sub("", path) for path in dict.fromkeys(paths))
+    return again | {path for path in paths if _LAST.search(path) and stems[_LAST.sub("", path)] > 1}
+
+
+def _varying(graph: SignalGraph) -> set[str]:
+    found: set[str] = set()
+    for node in graph:
+        if node.op == "input" or any(name in found for name in node.inputs):
+            found.add(node.name)
+    return found
+
+
+def _axes(equation: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes of a product's units, in its result and in its kernel.
+
+    Example:
+        >>> _axes("btd,dhk->bthk")
+        ((2, 3), (1, 2))
+    """
+    read, _, out = equation.partition("->")
+    x, _, kernel = read.partition(",")
+    units = [letter for letter in out if letter in kernel and letter not in x]
+    units = units or [letter for letter in out if letter in kernel]
+    return tuple(map(out.index, units)), tuple(map(kernel.index, units))
+
+
+def _moved(node: Node, after: Node, axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the axes of the units behind what adds a parameter or moves axes; None behind anything else."""
+    places = [axis % len(node.shape) for axis in axes]
+    if after.op == "permute":
+        return tuple(after["axes"].index(axis) for axis in places)
+    if after.op == "reshape":
+        before, behind = ([n for n, size in enumerate(one.shape) if size != 1] for one in (node, after))
+        same = [node.shape[n] for n in before] == [after.shape[n] for n in behind]
+        inside = all(axis in before for axis in places)
+        return tuple(behind[before.index(axis)] for axis in places) if same and inside else None
+    if after.get("function") == "add" and after.shape == node.shape:
+        return tuple(places)
+    return None

@@ -1,0 +1,46 @@
+"""Checking a Keras model: what every framework has a function for."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
+from fanin.frameworks.given import Given
+from fanin.frameworks.keras.checking.vitals import vitals as of_batch
+from fanin.frameworks.keras.signals import seeded
+from fanin.frameworks.signals import randomness
+from fanin.rules.vitals import Vitals
+
+__all__ = ["seeded", "vitals"]
+
+
+def vitals(model: keras.Model, x: Any, y: Any, *, loss: Any, given: Given | None, seed: int) -> Vitals:
+    """Return what a model does at step 0; it is left as it was.
+
+    Args:
+        model: A built model.
+        x: Its inputs, if they are given.
+        y: The targets.
+        loss: A loss of Keras, a function of (targets, outputs) as Keras has it, a name, or None for the one
+            that the model was compiled with.
+        given: What inputs are drawn from, if they are not given.
+        seed: Of what is drawn.
+    """
+    with randomness(sys.modules[__name__], seed), _seeds_kept():
+        return of_batch(model, x, y, loss=loss, given=given, seed=seed)
+
+
+@contextlib.contextmanager
+def _seeds_kept() -> Iterator[None]:
+    """Put back what Keras draws seeds from where none is given; it makes that when it first needs it."""
+    before = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, before)

@@ -1,0 +1,1 @@
+"""Vitals from arrays: what JAX and Keras measure alike, in NumPy."""

@@ -1,0 +1,98 @@
+"""Inputs and targets from their arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import xlogy
+
+from fanin.frameworks import units
+from fanin.frameworks.units import Array
+from fanin.rules.vitals import Input, Loss, Target
+
+
+def as_array(value: Any) -> Any:
+    """Return what has values as an array of the types that models take; what has none, as it is."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    if not hasattr(value, "__array__"):
+        return value
+    array = np.asarray(value)
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def input_of(name: str, value: Array, *, described: bool = False) -> Input:
+    """Return what rules need to know of an input.
+
+    Args:
+        name: Its name, or its number.
+        value: The batch first.
+        described: Whether it is drawn, not the user's data.
+    """
+    spread, shape = units.spread(value), tuple(value.shape)
+    if value.dtype.kind in "iub":
+        return Input(name, shape, spread, tokens=value.dtype != np.uint8, described=described)
+    features, constant = _features(value)
+    return Input(name, shape, spread, features, constant, described=described)
+
+
+def _features(value: Array) -> tuple[tuple[float, float] | None, float]:
+    """Return the smallest and largest standard deviation of features that vary, and the share of others."""
+    if value.ndim != 2 or value.shape[0] < 2 or not np.isfinite(value).all():
+        return None, 0.0
+    sds = value.astype(np.float64).std(0)
+    varied = sds[sds > 1e-12 * sds.max(initial=0.0)]
+    if not varied.size:
+        return None, 1.0
+    return (float(varied.min()), float(varied.max())), 1 - varied.size / sds.size
+
+
+def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1) -> Target | None:
+    """Return what targets are distributed by; None for a loss that is not known.
+
+    Args:
+        kind: Of the loss.
+        target: Classes, shares of all classes, or numbers.
+        output: Shape of what they are compared with.
+        axis: The axis of the classes there.
+
+    Example:
+        >>> target_of("cross_entropy", np.array([0, 1, 1, 0]), (4, 10)).classes
+        10
+    """
+    if kind not in ("cross_entropy", "binary_cross_entropy", "mse") or not target.size:
+        return None
+    values = target.astype(np.float64)
+    if kind == "mse":
+        return Target(variance=float(values.var()), mean=float(values.mean()))
+    if kind == "binary_cross_entropy":
+        share = float(np.clip(values.mean(), 0, 1))
+        return Target(classes=2, entropy=float(-(xlogy(share, share) + xlogy(1 - share, 1 - share))))
+    classes = output[axis] if output else 1
+    shares = _shares(values, classes, axis if target.shape == output else None)
+    return Target(classes=classes, entropy=float(-xlogy(shares, shares).sum()))
+
+
+def _shares(values: Array, classes: int, axis: int | None) -> Array:
+    if axis is not None:
+        return np.moveaxis(values, axis, -1).reshape(-1, classes).mean(0)
+    kept = values[(values >= 0) & (values < classes)].astype(np.int64)
+    return np.bincount(kept.reshape(-1), minlength=classes) / max(kept.size, 1)
+
+
+def random_target(kind: str, output: tuple[int, ...], random: np.random.Generator, axis: int = -1) -> Array:
+    """Return targets at random for a loss by its kind: classes, zeros and ones, or standard normal numbers.
+
+    Args:
+        kind: Of the loss.
+        output: Shape of what they are compared with.
+        random: Where they come from.
+        axis: The axis of the classes there.
+    """
+    if kind == "cross_entropy":
+        place = axis % len(output)
+        return random.integers(0, output[place], (*output[:place], *output[place + 1 :]), np.int32)
+    if kind == "binary_cross_entropy":
+        return random.integers(0, 2, output).astype(np.float32)
+    return random.standard_normal(output).astype(np.float32)
