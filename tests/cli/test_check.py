@@ -395,8 +395,9 @@ def test_the_file_may_bring_keras(models):
 def test_fixes_that_are_tried(tmp_path):
     file = tmp_path / "model.py"
     file.write_text(
-        "import torch\n\n\ndef make():\n    model = torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.Tanh(), "
-        "torch.nn.Linear(32, 4))\n    for parameter in model.parameters():\n"
+        "import torch\n\n\ndef make():\n"
+        "    model = torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.Tanh(), torch.nn.Linear(32, 4))\n"
+        "    for parameter in model.parameters():\n"
         "        torch.nn.init.constant_(parameter, 0.01)\n    return model\n"
     )
     line = f"check {file}:make --input 32x20 --loss cross_entropy --fix-report"
