@@ -28,6 +28,7 @@ class Part:
         known: Whether the population is 1 everywhere: the factor is the gradient.
         noise: Relative changes of the population's second moment in imagined networks, by the chance of so
             few channels, (2, IMAGINED).
+        bent: How the population's second moments go with those of the signal that it is the gradient of.
     """
 
     slope: Array
@@ -35,6 +36,7 @@ class Part:
     population: object = field(default_factory=object)
     known: bool = False
     noise: Array = field(default_factory=lambda: STILL)
+    bent: Covariance | None = None
 
     @property
     def size(self) -> float:
@@ -75,23 +77,29 @@ class Cotangent:
 
     @classmethod
     def normal(
-        cls, inner: Covariance, chance: Array = STILL, drift: Array = STILL[0], doubt: float = 0.0
+        cls,
+        inner: Covariance,
+        chance: Array = STILL,
+        drift: Array = STILL[0],
+        doubt: float = 0.0,
+        bent: Covariance | None = None,
     ) -> Cotangent:
         """Return a gradient that is a normal population."""
-        return cls((Part(np.ones((1, 1, 1)), inner),), chance, drift, doubt)
+        return cls((Part(np.ones((1, 1, 1)), inner, bent=bent),), chance, drift, doubt)
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] between places."""
         return sum((part.covariance(places) for part in self.parts), np.zeros(_shape(places)))
 
-    def through(self, inner: Covariance, chance: Array) -> Cotangent:
+    def through(self, inner: Covariance, chance: Array, bent: Covariance | None = None) -> Cotangent:
         """Return what sums over channels make of it: a normal population, with as much drift.
 
         Args:
             inner: Its second moments.
             chance: Its relative changes.
+            bent: How they go with those of the signal.
         """
-        return Cotangent.normal(inner, chance, self.drift, self.doubt)
+        return Cotangent.normal(inner, chance, self.drift, self.doubt, bent)
 
     @property
     def growth(self) -> float:
@@ -189,7 +197,8 @@ def _folded(part: Part) -> Part:
         return part
     level = np.broadcast_to(part.slope[0], part.inner.shape[:2])
     inner = part.inner * level[:, :, None, None] * level
-    return Part(np.ones((1, 1, 1)), inner, noise=part.noise)
+    bent = None if part.bent is None else part.bent * (level[:, :, None, None] * level) ** 2
+    return Part(np.ones((1, 1, 1)), inner, noise=part.noise, bent=bent)
 
 
 def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -200,7 +209,9 @@ def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     others = tuple(part for part in parts if len(part.slope) > 1)
     # A population of its own: the sum is another one than each of them.
     inner = np.sum([part.inner for part in plain], axis=0)
-    return (Part(np.ones((1, 1, 1)), inner, noise=_noise(plain)), *others)
+    bent = [part.bent for part in plain if part.bent is not None]
+    whole = np.sum(bent, axis=0) if bent else None
+    return (Part(np.ones((1, 1, 1)), inner, noise=_noise(plain), bent=whole), *others)
 
 
 def _noise(parts: Sequence[Part]) -> Array:

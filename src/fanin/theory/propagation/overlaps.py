@@ -22,20 +22,33 @@ def overlap(signal: Signal) -> float:
     return signal.overlap + _excess(signal.values) / max(signal.width, 1)
 
 
-def over_windows(x: Signal, taps: float, axes: int) -> float:
+def over_windows(x: Signal, taps: float, axes: int, groups: int = 1) -> float:
     """Return the variance of products of two windows' values that their inputs bring about.
 
     Products of inputs are independent from one place to the next, sums over k taps have 1 / k of their
-    variance. What windows before made of them is not: it goes from place to place as two windows share
-    positions, (k - d) / k of them at distance d, which leaves sum (k - |d|)^2 / k^3 = (2 k^2 + 1) / 3 k^2.
+    variance; what windows before made of them has `smoothed` of it.
 
     Args:
         x: What the windows read.
         taps: Positions that a window reads.
         axes: Along which it has as many taps each.
+        groups: Parts of the channels that are summed each for itself.
+    """
+    return (overlap(x) - x.overlap) * groups / taps + x.overlap * smoothed(taps, axes)
+
+
+def smoothed(taps: float, axes: int) -> float:
+    """Return the variance that windows leave of what windows before have made.
+
+    It goes from place to place as two windows share positions: (k - d) / k of them at distance d of k taps,
+    which leaves sum (k - |d|)^2 / k^3 = (2 k^2 + 1) / 3 k^2 along an axis.
+
+    Example:
+        >>> smoothed(1, 2), round(smoothed(9, 2), 2)
+        (1.0, 0.5)
     """
     squared = taps ** (2 / axes)
-    return (overlap(x) - x.overlap) / taps + x.overlap * ((2 * squared + 1) / (3 * squared)) ** axes
+    return ((2 * squared + 1) / (3 * squared)) ** axes
 
 
 def _excess(values: Array) -> float:

@@ -72,3 +72,21 @@ def test_depthwise_and_pointwise():
         return m.convolution(y, 128, (1, 1), bias=0.1)
 
     _alone(separable, (3, 128, 6, 6), draws=800)
+
+
+@pytest.mark.parametrize(("window", "function"), [((1, 1), "relu"), ((3, 3), "relu"), ((1, 1), "silu")])
+def test_before_a_global_mean(window, function):
+    """By chance a channel is on where its inputs have the sign of its weights, and positions add that up."""
+    m = Maker()
+    x = m.input(4, 16, 8, 8)
+    y = m.convolution(x, 16, window, padding=window[0] // 2, bias=0.0, variance=4 / (16 * window[0] ** 2))
+    out = m.reduce(m.apply(function, y), "mean", (2, 3))
+    agree(m.graph(out), [], draws=1500, parameters=0.04)
+
+
+def test_what_chance_does_in_two_layers():
+    m = Maker()
+    x = m.input(4, 16, 8, 8)
+    y = m.apply("relu", m.convolution(x, 16, (1, 1), variance=2 / 16))
+    out = m.reduce(m.apply("relu", m.convolution(y, 16, (1, 1), variance=2 / 16)), "mean", (2, 3))
+    agree(m.graph(out), [], draws=1500, parameters=0.05)

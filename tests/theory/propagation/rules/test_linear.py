@@ -110,3 +110,12 @@ def test_kernels_of_parts():
     x = m.input(4, N)
     one, two = gates(m, x)
     agree(m.graph(one, two), [x, one, two], {x: LAW})
+
+
+def test_before_a_mean_over_positions():
+    """Inputs of two positions overlap by chance, and where both are on with them."""
+    m = Maker()
+    x = m.input(4, 96, 32)
+    y = m.linear(x, 32, variance=4 / 32, bias=0.0)
+    out = m.reduce(m.apply("gelu", y), "mean", (1,))
+    agree(m.graph(out), [], draws=1500, parameters=0.04)

@@ -20,8 +20,9 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
-from fanin.theory.propagation.overlaps import over_windows
+from fanin.theory.propagation.overlaps import over_windows, smoothed
 from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.responses import gained, response
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 from fanin.theory.propagation.windows import Axis, fitted, gathered, one_block, over_blocks, returned, shares
@@ -33,23 +34,30 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None:
         return Result(Unknown(why_not(node, x, kernel)))
     places, source, reads = _geometry(node, x, context)
+    given = returned(reads, places, source)
     channels = context.size(node.inputs[0], "channel") / node["groups"]
     outs = context.size(node.name, "channel") / node["groups"]
-    law = kernel.law
+    law, axes = kernel.law, len(node["stride"])
     windows = _over_windows(x.covariance, x.places, source, places, reads)
     taps = float(np.average(reads.sum(axis=(0, 2)), weights=places.sizes))
     outputs = Outputs(node, x, kernel, inputs[2:], context, channels * taps)
-    y = outputs.drawn(channels * law.variance * windows, places)
-    y = replace(y, overlap=over_windows(x, taps, len(node["stride"])))
+    scale = channels * law.variance
+    y = outputs.drawn(scale * windows, places)
+    y = replace(y, overlap=over_windows(x, taps, axes))
+
+    def back(found: Covariance) -> Covariance:
+        whole = _over_windows(found, places, places, source, given)
+        return outs * law.second_moment * over_blocks(whole, source, x.places)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        found = cotangent.covariance(places)
+        found, bent = cotangent.covariance(places), response(cotangent, y)
         seen = context.seen_back(cotangent, y)
-        of_kernel = OfKernel.over(found, windows, places, x.examples)
+        more = gained(bent, windows, scale, over_windows(x, taps, axes, node["groups"]))
+        of_kernel = OfKernel.over(found, windows, places, x.examples, more)
         outputs.take_down(of_kernel.times(1 / len(reads)), cotangent, y)
-        back = _over_windows(found, places, places, source, returned(reads, places, source))
-        wanted = outs * law.second_moment * over_blocks(back, source, x.places)
-        return [cotangent.through(wanted, seen), *[None] * (len(inputs) - 1)]
+        # What bends it came through windows, too.
+        on = None if bent is None else back(bent) * scale * taps * smoothed(taps, axes)
+        return [cotangent.through(back(found), seen, on), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 

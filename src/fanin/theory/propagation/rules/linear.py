@@ -20,6 +20,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
 from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.responses import gained, response
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 
@@ -37,22 +38,30 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
     law = kernel.law
     inner = mean_place(x.covariance, x.places) if sums.positions else x.covariance
     places = _places(sums, x, context.points[node.name])
-    wanted = sums.fan_in * law.variance * inner
+    scale = sums.fan_in * law.variance
+    wanted = scale * inner
     if law.mean:
         wanted = wanted + sums.fan_in * law.mean**2 * _around_means(x, sums.positions)
     outputs = Outputs(node, x, kernel, inputs[2:], context, sums.fan_in)
     y = outputs.drawn(_apart(wanted, places) if sums.made else _moved(wanted, sums, x, places), places)
+
+    own = x.overlap + (overlap(x) - x.overlap) * x.width / sums.fan_in
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
-        of_kernel = OfKernel.over(_at(outer, places, at), inner, at, x.examples)
+        bent = None if sums.made else response(cotangent, y)
+        more = gained(None if bent is None else _at(bent, places, at), inner, scale, own)
+        of_kernel = OfKernel.over(_at(outer, places, at), inner, at, x.examples, more)
         outputs.take_down(of_kernel.times(sums.shared * (1 + cotangent.met * overlap(x))), cotangent, y)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
-        return [replace(cotangent.through(back, seen), met=cotangent.met), *[None] * (len(inputs) - 1)]
+        on = None
+        if bent is not None and not sums.positions:
+            on = sums.fan_out * law.second_moment * scale * _at(bent, places, x.places)
+        return [replace(cotangent.through(back, seen, on), met=cotangent.met), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 

@@ -39,9 +39,16 @@ class OfKernel(NamedTuple):
     concentration: float
 
     @classmethod
-    def over(cls, outer: Covariance, inner: Covariance, places: Places, examples: int) -> OfKernel:
-        """Return the sum over all pairs of places of E[g g'] E[x x']."""
-        total = float(np.sum(pair_counts(places, max(examples, 1)) * outer * inner))
+    def over(
+        cls,
+        outer: Covariance,
+        inner: Covariance,
+        places: Places,
+        examples: int,
+        more: Covariance | float = 0.0,
+    ) -> OfKernel:
+        """Return the sum over all pairs of places of E[g g'] E[x x'], and of more by chance."""
+        total = float(np.sum(pair_counts(places, max(examples, 1)) * (outer * inner + more)))
         return cls(total, concentration(outer, inner, places, examples))
 
     def times(self, factor: float) -> OfKernel:
