@@ -278,7 +278,22 @@ def _matmul(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
             if letter in axes and axes[letter] and axis:
                 _same(axes[letter], axis)
             axes[letter] = axes.get(letter) or axis
+    for names, value in zip(operands, inputs, strict=True):
+        summed = [axes[letter] for letter in names if letter not in y_letters]
+        if len(names) == 2 and len(summed) == 1:
+            _follow(
+                next((axis for letter, axis in zip(names, value, strict=True) if letter in y_letters), []),
+                summed[0],
+            )
     return [axes[letter] for letter in y_letters]
+
+
+def _follow(axis: _Axis, model: _Axis) -> None:
+    """Let an axis that a matrix makes of another one have its role, unless it has its own."""
+    leaves = _leaves(model)
+    for leaf in _leaves(axis):
+        if leaves and leaf.role is None and leaf.model is None:
+            leaf.role, leaf.model = leaves[0].role, leaves[0]
 
 
 def _convolution(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:

@@ -26,6 +26,7 @@ from fanin.theory.propagation.rules.convolution import convolution
 from fanin.theory.propagation.rules.joins import concat
 from fanin.theory.propagation.rules.linear import linear
 from fanin.theory.propagation.rules.losses import loss, loss_gradient
+from fanin.theory.propagation.rules.maps import matmul
 from fanin.theory.propagation.rules.noise import dropout
 from fanin.theory.propagation.rules.norms import norm
 from fanin.theory.propagation.rules.padding import padded
@@ -62,6 +63,7 @@ RULES: dict[str, Rule] = {
     "embedding": embedding,
     "linear": linear,
     "loss": loss,
+    "matmul": matmul,
     "norm": norm,
     "pad": padded,
     "permute": same_values,

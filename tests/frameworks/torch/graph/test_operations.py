@@ -79,6 +79,11 @@ SHAPES = {
     "pad": lambda x: f.pad(x, (1, 2, 0, 1)) + f.pad(x, (3, 0, 1, 0), value=2.0),
     "pad that cuts": lambda x: f.pad(x, (-1, 2)),
     "circular pad": lambda x: f.pad(x, (2, 1), mode="circular"),
+    "reflect pad": lambda x: f.pad(x, (4, 1), mode="reflect") + f.pad(x, (0, 5), mode="replicate"),
+    "replicate pad": lambda x: f.pad(x.reshape(3, 2, 2, 5), (2, 1, 0, 3), mode="replicate"),
+    "index of a table": lambda x: x[:, torch.tensor([[0, 3], [1, 1]])].sum(2),
+    "many places": lambda x: x.reshape(1, 60)[:, torch.arange(60) * 7 % 60],
+    "unfold": lambda x: f.unfold(x.reshape(3, 2, 2, 5), (2, 3), padding=(1, 0), stride=(1, 2)),
     "permute": lambda x: x.permute(2, 0, 1).transpose(0, 1).mT.swapaxes(0, 2),
     "pixel shuffle": lambda x: f.pixel_shuffle(x.reshape(3, 4, 5, 1), 2),
     "pixel unshuffle": lambda x: f.pixel_unshuffle(x[:, :, :4].reshape(3, 1, 4, 4), 2),
@@ -143,7 +148,39 @@ def test_products(name):
     assert op is None or op in [node.op for node in graph]
 
 
+RESIZED = {
+    "bicubic": {"size": (5, 11), "mode": "bicubic"},
+    "bicubic, smooth": {"size": (4, 5), "mode": "bicubic", "antialias": True},
+    "bilinear": {"scale_factor": (1.5, 2), "mode": "bilinear"},
+    "bilinear, corners": {"size": (12, 3), "mode": "bilinear", "align_corners": True},
+    "bilinear, smooth": {"size": (4, 5), "mode": "bilinear", "antialias": True},
+    "bilinear, scale": {"scale_factor": 1.3, "mode": "bilinear", "recompute_scale_factor": False},
+    "nearest": {"size": (7, 16)},
+    "nearest, exact": {"size": (7, 16), "mode": "nearest-exact"},
+}
+
+
+@pytest.mark.parametrize("name", RESIZED)
+def test_resized_images(name):
+    graph = _check(lambda self, x: f.interpolate(x, **RESIZED[name]), _x(2, 3, 9, 8))
+    assert "matmul" in [node.op for node in graph]
+
+
+def test_resized_sequences_and_volumes():
+    _check(lambda self, x: f.interpolate(x, 7, mode="linear"), _x(2, 3, 4))
+    _check(lambda self, x: f.interpolate(x, (3, 5, 2), mode="trilinear"), _x(2, 3, 4, 4, 4))
+    _check(lambda self, x: f.interpolate(x, 3, mode="nearest"), _x(2, 3, 4))
+
+
+def test_what_stays_of_its_size():
+    graph = _check(lambda self, x: f.interpolate(x, (9, 8), mode="bilinear"), _x(2, 3, 9, 8))
+    assert [node.op for node in graph] == ["input"]
+
+
 POOLS = {
+    "adaptive of several windows": lambda x: f.adaptive_avg_pool2d(x, (4, 8)),
+    "adaptive that grows": lambda x: f.adaptive_avg_pool2d(x, 11),
+    "adaptive 1d": lambda x: f.adaptive_avg_pool1d(x[:, :, 0], 3),
     "adaptive": lambda x: f.adaptive_avg_pool2d(x, (3, 2)),
     "adaptive max": lambda x: f.adaptive_max_pool2d(x, 1),
     "average": lambda x: f.avg_pool2d(x, 3, 2, padding=1),
@@ -276,6 +313,14 @@ def test_attention(name):
 def test_tables():
     _check(lambda self, ids: f.embedding(ids, self.weight, padding_idx=2), torch.tensor([[0, 5], [1, 4]]))
     _check(lambda self, x: x + self.weight[torch.tensor([0, 2, 1])], _x(3, 4))
+
+
+def test_rows_and_columns_of_weights():
+    """As biases of relative places: (heads, differences), read for each pair of places."""
+    places = torch.tensor([[0, 1, 3], [2, 0, 1]])
+    _check(lambda self, x: x + self.weight[:, places], _x(6, 2, 3))
+    _check(lambda self, x: x + self.weight[places], _x(2, 3, 4))
+    _check(lambda self, x: x + self.weight.reshape(2, 3, 4)[:, places % 3], _x(2, 2, 3, 4))
 
 
 def _check(function, *inputs):

@@ -167,13 +167,14 @@ class Builder:
     def slice(
         self, x: Value, axis: int, start: int, stop: int, step: int = 1, *, drop: bool = False
     ) -> Value:
-        """Add a part of a value along one axis."""
+        """Add a part of a value along one axis; with a negative step down to a stop, -1 for the very end."""
         axis = x.axis(axis)
         length = len(range(start, stop, step))
         if length == x.shape[axis] and step == 1 and not drop:
             return x
         shape = [*x.shape[:axis], *(() if drop else (length,)), *x.shape[axis + 1 :]]
-        return self.emit("slice", [x], shape, axis=axis, start=start, stop=stop, step=step, drop=drop)
+        end = None if stop < 0 else stop
+        return self.emit("slice", [x], shape, axis=axis, start=start, stop=end, step=step, drop=drop)
 
     def concat(self, values: Sequence[Value], axis: int) -> Value:
         """Add values one behind the other."""

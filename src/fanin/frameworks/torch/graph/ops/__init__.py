@@ -9,6 +9,7 @@ from fanin.frameworks.torch.graph.ops import (
     products,
     recurrent,
     reductions,
+    resizing,
     shapes,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "products",
     "recurrent",
     "reductions",
+    "resizing",
     "shapes",
 ]

@@ -6,6 +6,7 @@ import math
 
 from fanin.frameworks.torch.graph.call import Call, Result, converts
 from fanin.frameworks.torch.graph.ops.convolutions import spread
+from fanin.frameworks.torch.graph.ops.resizing import averaged_to
 from fanin.frameworks.torch.graph.values import Value
 from fanin.graph.signal import Attribute
 
@@ -70,6 +71,10 @@ def _adaptive(call: Call) -> Result:
     kind = "max" if "max" in call.target else "average"
     axes = tuple(range(x.ndim - spatial, x.ndim))
     pooled = _to_size(call, kind, axes)
+    if pooled is None and kind == "average":
+        pooled = x
+        for axis in axes:
+            pooled = averaged_to(call, pooled, axis, call.shape[axis])
     if pooled is None:
         return call.opaque("windows of several sizes")
     return (pooled, *_unknown(call)) if len(call.results) > 1 else pooled

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import torch
+
 from fanin.frameworks.torch.graph.call import Call, Result, converts
+from fanin.frameworks.torch.graph.ops.resizing import interpolated, summed_along
 from fanin.frameworks.torch.graph.values import Value, number_of
 
 _MOST_RUNS = 16
@@ -181,10 +185,8 @@ def _pad(call: Call) -> Result:
     x, mode, pads = call.x, call.get("mode", "constant"), list(call["pad"])
     pairs = [(0, 0)] * (x.ndim - len(pads) // 2)
     pairs += [(pads[i], pads[i + 1]) for i in range(len(pads) - 2, -1, -2)]
-    if mode == "circular":
-        return _wrapped(call, x, pairs)
     if mode != "constant":
-        return call.opaque(mode)
+        return _continued(call, x, pairs, mode)
     for axis, (before, after) in enumerate(pairs):  # a negative one cuts
         x = call.graph.slice(x, axis, max(-before, 0), x.shape[axis] - max(-after, 0))
     padding = tuple((max(before, 0), max(after, 0)) for before, after in pairs)
@@ -193,13 +195,26 @@ def _pad(call: Call) -> Result:
     return call.graph.emit("pad", [x], call.shape, padding=padding, value=call.get("value", 0))
 
 
-def _wrapped(call: Call, x: Value, pairs: list[tuple[int, int]]) -> Result:
+def _continued(call: Call, x: Value, pairs: list[tuple[int, int]], mode: str) -> Result:
+    """Return a value that goes on beyond its ends with parts of its own."""
     for axis, (before, after) in enumerate(pairs):
-        size = x.shape[axis]
-        first = [call.graph.slice(x, axis, size - before, size)] if before else []
-        last = [call.graph.slice(x, axis, 0, after)] if after else []
-        x = call.graph.concat([*first, x, *last], axis)
+        if before or after:
+            first, last = _beyond(call, x, axis, before, after, mode)
+            x = call.graph.concat([*([first] if before else []), x, *([last] if after else [])], axis)
     return x
+
+
+def _beyond(call: Call, x: Value, axis: int, before: int, after: int, mode: str) -> tuple[Value, Value]:
+    """Return what comes before a value and after it; with nothing there, anything."""
+    size, part = x.shape[axis], call.graph.slice
+    if mode == "circular":
+        return part(x, axis, size - before, size), part(x, axis, 0, after)
+    if mode == "reflect":
+        last = part(x, axis, size - 2, size - 2 - after, -1) if after else x
+        return (part(x, axis, before, 0, -1) if before else x), last
+    ends = part(x, axis, 0, 1), part(x, axis, size - 1, size)
+    wide = [(*x.shape[:axis], times, *x.shape[axis + 1 :]) for times in (before, after)]
+    return call.graph.broadcast(ends[0], wide[0]), call.graph.broadcast(ends[1], wide[1])
 
 
 @converts("index_select")
@@ -220,13 +235,35 @@ def taken(call: Call, x: Value, axis: int, index: Value) -> Result:
     axis = x.axis(axis)
     if axis == 0 and x.ndim == 2 and x.learned and index.dtype != "bool":
         return call.graph.emit("embedding", [index, x], call.shape, x.dtype, padding=None)
-    if index.tensor is None or index.tensor.dtype.is_floating_point or index.ndim != 1:
+    if index.tensor is None or index.tensor.dtype.is_floating_point:
         return call.opaque()
+    if index.ndim != 1:
+        return _gathered(call, x, axis, index)
     known = index.tensor.nonzero()[:, 0] if index.dtype == "bool" else index.tensor % x.shape[axis]
     runs = _runs(known.tolist())
-    if not runs or len(runs) > _MOST_RUNS:
+    if len(runs) > _MOST_RUNS:
+        return summed_along(call, x, axis, torch.eye(x.shape[axis])[known])
+    if not runs:
         return call.opaque()
     return call.graph.concat([call.graph.slice(x, axis, start, stop) for start, stop in runs], axis)
+
+
+def _gathered(call: Call, x: Value, axis: int, index: Value) -> Result:
+    """Return what stands at places of an axis, in a shape: rows of a table where it is made of weights."""
+    if index.dtype == "bool":
+        return call.opaque("of a mask")
+    if not x.learned:
+        assert index.tensor is not None
+        flat = Value((index.size,), index.dtype, tensor=index.tensor.flatten())
+        made = taken(call, x, axis, flat)
+        return call.graph.reshape(made, call.shape) if isinstance(made, Value) else made
+    others = [place for place in range(x.ndim) if place != axis]
+    rest = [x.shape[place] for place in others]
+    table = call.graph.reshape(call.graph.permute(x, [axis, *others]), (x.shape[axis], math.prod(rest)))
+    rows = call.graph.emit("embedding", [index, table], (*index.shape, table.shape[1]), x.dtype, padding=None)
+    apart = call.graph.reshape(rows, (*index.shape, *rest))
+    order = [*range(index.ndim, index.ndim + axis), *range(index.ndim), *range(index.ndim + axis, apart.ndim)]
+    return call.graph.permute(apart, order)
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
@@ -275,9 +312,7 @@ def _channel_shuffle(call: Call) -> Result:
 @converts("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d")
 def _upsample(call: Call) -> Result:
     x = call.x
-    if any(new % old for new, old in zip(call.shape, x.shape, strict=True)):
-        return call.opaque("by no whole number")
     for axis in range(2, x.ndim):
-        times = call.shape[axis] // x.shape[axis]
-        x = repeated(call, x, axis, times) if times > 1 else x
+        times, rest = divmod(call.shape[axis], x.shape[axis])
+        x = interpolated(call, x, axis) if rest else repeated(call, x, axis, times) if times > 1 else x
     return x
