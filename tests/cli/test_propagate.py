@@ -30,6 +30,16 @@ class Branching(nn.Module):
     def forward(self, x):
         return self.first(x) if x.sum() > 0 else x
 def branches(): return Branching()
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(20, 20)
+    def forward(self, x):
+        y = self.inner(x)
+        if y.sum() > 0:  # the branch
+            y = y * 2
+        return x + y
+def blocks(): return nn.Sequential(nn.Linear(20, 20), nn.Tanh(), Block(), nn.Linear(20, 3))
 class Two(nn.Module):
     def __init__(self):
         super().__init__()
@@ -105,6 +115,24 @@ def test_an_operation_that_nobody_knows_leaves_the_rest(models):
     record = json.loads(invoke("propagate models.py:sorts --input 8x20 --json").stdout)
     known = {layer["name"]: layer["forward"] is not None for layer in record["layers"]}
     assert known == {"first": True, "last": False}
+
+
+def test_a_branch_on_values_leaves_what_comes_before_it(models):
+    branch = next(n for n, line in enumerate(MODELS.splitlines(), 1) if "# the branch" in line)
+    done = invoke("propagate models.py:blocks --input 8x20 --scheme he_normal")
+    assert done.exit_code == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "2 of 5 layers (40 %) are unknown, from 2 on." in words
+    assert "Signals are unknown from 2" in words
+    assert "Block (2): what it does depends on values at" in words
+    assert f"models.py:{branch}." in words
+    assert "Sequential cannot be traced as a whole" in words
+    assert "Fix: torch.where, or a mask" in words
+    record = json.loads(invoke("propagate models.py:blocks --input 8x20 --scheme he_normal --json").stdout)
+    known = {layer["name"]: layer["forward"] for layer in record["layers"]}
+    assert [name for name, forward in known.items() if forward] == ["0", "1", "2.inner"]
+    assert known["0"]["q"]["value"] == pytest.approx(2, rel=0.02)
+    assert known["2"] is known["3"] is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,10 @@ def net():
     print("building")
     return nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 3))
 def number(): return 3
+class Branching(nn.Module):
+    def forward(self, x):
+        return x * 2 if x.sum() > 0 else x
+def branches(): return nn.Sequential(nn.Linear(20, 64), Branching(), nn.Linear(64, 3))
 """
 
 
@@ -29,6 +33,17 @@ def test_the_tree(model):
     assert "batch 4, ch 64" in out
     assert "building" not in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_a_branch_leaves(model):
+    done = invoke("trace models.py:branches --input 4x20")
+    assert done.exit_code == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "0 (Linear): linear 64 × 20" in words
+    assert "1 (Branching): unknown: Branching" in words
+    assert "2 (Linear): linear 3 × 64" in words
+    assert "1 operation that nobody understands" in words
+    assert "Sequential cannot be traced as a whole" in words
 
 
 def test_json_comes_back_as_the_graph(model):

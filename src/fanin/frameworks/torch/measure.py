@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -18,21 +18,8 @@ from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode, tensors_of, without_cache
 from fanin.frameworks.torch.graph.failures import failure
 from fanin.frameworks.torch.inventory import check_made, uncompiled
+from fanin.frameworks.torch.keeping import kept, seeded
 from fanin.frameworks.torch.watching import Watch
-
-
-@contextlib.contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Put PyTorch's random state back when the block ends.
-
-    Args:
-        seed: What to begin with inside; None for what it is.
-    """
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices):
-        if seed is not None:
-            torch.manual_seed(seed)
-        yield
 
 
 def reader(
@@ -99,19 +86,6 @@ def _start(loss: str | None, output: torch.Tensor, random: np.random.Generator) 
     classes = 1 if output.ndim > 3 else -1
     start = torch.from_numpy(cotangent(loss, values, random, classes=classes if loss else -1))
     return start.to(output.device, output.dtype)
-
-
-@contextlib.contextmanager
-def kept(tensors: Iterable[torch.Tensor]) -> Iterator[None]:
-    """Put the values of tensors back when the block ends."""
-    now = list(tensors)
-    before = [tensor.detach().clone() for tensor in now]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for tensor, values in zip(now, before, strict=True):
-                tensor.copy_(values)
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ class Places:
         """Return the value of a traced tensor; of a view into what was written to, the new one."""
         if node in self._stale:
             self._stale.discard(node)
-            written: Any = node.args[0] if _writes(node) else None
+            written: Any = node.args[0] if writes(node) else None
             self._now[node] = self.walker.converted(node) if written is None else self.read(written)
         return self._now[node]
 
@@ -97,7 +97,7 @@ class Places:
         self._stale -= set(path)
 
 
-def _writes(node: fx.Node) -> bool:
+def writes(node: fx.Node) -> bool:
     """Return whether an operation returns the operand that it wrote to."""
     target: Any = node.target
     return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable

@@ -30,14 +30,14 @@ def with_shapes_found(export: Callable[[], Any]) -> Any:
             try:
                 return export()
             except Exception as error:  # PyTorch wraps it in several ways
-                name = _missing(error)
+                name = missing(error)
                 if not name:
                     raise
                 told.enter_context(_tried(name))
         return export()
 
 
-def _missing(error: BaseException | None) -> str:
+def missing(error: BaseException | None) -> str:
     """Return the name of the operator that an error says has no shapes, "" where it says something else."""
     while error is not None:
         operator, said = getattr(error, "func", None), _UNSAID.search(str(error))

@@ -11,11 +11,13 @@ from torch.export.graph_signature import InputKind
 
 from fanin.errors import FaninError
 from fanin.frameworks.torch.graph import ops
+from fanin.frameworks.torch.graph.breaking import exported_in_part, told
 from fanin.frameworks.torch.graph.builder import Builder
 from fanin.frameworks.torch.graph.exporting import PREFIX, exported
 from fanin.frameworks.torch.graph.inputs import checked, input_names
 from fanin.frameworks.torch.graph.layers import layer_nodes
 from fanin.frameworks.torch.graph.sources import Paths
+from fanin.frameworks.torch.graph.unsized import Unsized
 from fanin.frameworks.torch.graph.values import Value, dtype_name
 from fanin.frameworks.torch.graph.walking import Walker
 from fanin.frameworks.torch.inventory import uncompiled
@@ -50,22 +52,58 @@ def signal_graph(
     """
     model = uncompiled(model)
     args, kwargs = checked(model, inputs)
-    program = exported(model, args, kwargs, train=train)
+    names = input_names(model, args, kwargs)
+    try:
+        return _read(model, exported(model, args, kwargs, train=train), laws or {}, names)
+    except FaninError as error:
+        program, breaks = exported_in_part(model, args, kwargs, train=train, error=error)
+        return told(_read(model, program, laws or {}, names, whole=False), breaks, error)
+
+
+def _read(
+    model: nn.Module,
+    program: torch.export.ExportedProgram,
+    laws: Mapping[str, Weight],
+    names: list[str],
+    *,
+    whole: bool = True,
+) -> SignalGraph:
+    """Return the graph of an exported module.
+
+    Args:
+        model: The module.
+        program: Its operations.
+        laws: What parameters are distributed by, where that is given.
+        names: Names of its inputs.
+        whole: Whether no layer may be left out.
+
+    Raises:
+        FaninError: What it returns, or a layer that may not be left out, has a size that depends on values.
+    """
     with torch.device("cpu"):  # whatever device the caller makes tensors on
-        weights = weights_of(model, laws or {})
+        weights = weights_of(model, laws)
         builder = Builder()
-        known = _placeholders(program, builder, weights, input_names(model, args, kwargs))
+        known = _placeholders(program, builder, weights, names)
         walker = Walker(builder, program.graph_module, known, Paths(model, PREFIX))
-        return _graph(program, walker, weights, type(model).__name__)
+        return _graph(program, walker, weights, type(model).__name__, whole)
 
 
-def _graph(program: torch.export.ExportedProgram, walker: Walker, weights: Weights, name: str) -> SignalGraph:
+def _graph(
+    program: torch.export.ExportedProgram, walker: Walker, weights: Weights, name: str, whole: bool
+) -> SignalGraph:
     builder = walker.builder
     outputs = [value for value in walker.run(program.graph) if isinstance(value, Value)]
     if not outputs:
         raise FaninError(f"{name} returns no tensor.", expected="a model that returns what it computes")
-    names = tuple(builder.output(value) for value in outputs)
     ends = layer_nodes(walker.made, walker.paths)
+    for value in (*outputs, *(ends.values() if whole else ())):
+        if isinstance(value, Unsized):
+            raise FaninError(
+                f"{name} makes a tensor whose size depends on values at {value.place}.",
+                expected="shapes that follow from the shapes of the inputs",
+                fix="an operation of a fixed size, such as a mask",
+            )
+    names = tuple(builder.output(value) for value in outputs)
     layers = {path: builder.node_of(value) for path, value in ends.items() if builder.node_of(value)}
     return _alive(builder, names, layers, weights, name)
 

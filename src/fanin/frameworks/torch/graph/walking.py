@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import fx
 from torch.fx.node import map_arg
 
-from fanin.errors import FaninError
+from fanin.frameworks.torch.graph.breaking import OPERATOR as UNKNOWN
 from fanin.frameworks.torch.graph.builder import Builder
 from fanin.frameworks.torch.graph.call import CONVERTERS, Call
 from fanin.frameworks.torch.graph.folding import folded, is_random
 from fanin.frameworks.torch.graph.functions import OPERATOR
-from fanin.frameworks.torch.graph.mutation import Places
+from fanin.frameworks.torch.graph.mutation import Places, writes
 from fanin.frameworks.torch.graph.sources import Paths, line_of
+from fanin.frameworks.torch.graph.unsized import Unsized, has_size, sized, values_in
 from fanin.frameworks.torch.graph.values import Value, all_known, dtype_name, mapped, tensors_in
 
 _IGNORED = (
@@ -39,6 +41,7 @@ _OF_SHAPES = (
 
 _NUMBERS = {torch.SymFloat: "float32", torch.SymInt: "int64", torch.SymBool: "bool"}
 _FUNCTION = OPERATOR.replace("::", ".")
+_UNKNOWN = UNKNOWN.replace("::", ".")
 _INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "hints_wrapper")
 
 
@@ -58,6 +61,7 @@ class Walker:
         self.builder, self.module, self.known, self.paths = builder, module, known, paths
         self.made: dict[fx.Node, Any] = {}
         self.places = Places(self)
+        self._sized = True  # whether all tensors so far have sizes
 
     def run(self, graph: fx.Graph) -> Any:
         """Return what the graph returns, tensors as values."""
@@ -81,6 +85,8 @@ class Walker:
             return _constant(found) if isinstance(found, torch.Tensor) else found
         self.builder.label = node.name
         self.builder.source = self.paths.source(node)
+        if (found := self._of_unknown_size(node)) is not None:
+            return found[0]
         if node.target is operator.getitem:
             return self.read(node.args[0])[node.args[1]]
         name = getattr(node.target, "__name__", "")
@@ -109,6 +115,8 @@ class Walker:
             return self._of_shape(target, args, kwargs)
         bound = _bound(target, args, kwargs)
         call = Call(name, target._overloadname, bound, _results(node), self.builder)
+        if name == _UNKNOWN:
+            return self._broken(bound, call)
         if name == _FUNCTION:
             return self.builder.emit(
                 "opaque", bound["inputs"], call.shape, call.dtype, operator=bound["name"]
@@ -117,6 +125,44 @@ class Walker:
             return call.opaque("with computed numbers")
         converter = CONVERTERS.get(name)
         return converter(call) if converter else call.opaque()
+
+    def _of_unknown_size(self, node: fx.Node) -> tuple[Any] | None:
+        """Return what an operation returns that makes tensors of unknown size or reads some; else None."""
+        results = _listed(node.meta.get("val"))
+        unsized = [one for one in results if isinstance(one, torch.Tensor) and not has_size(one)]
+        if (not unsized and self._sized) or str(node.target).startswith(_IGNORED):
+            return None
+        read = list(values_in(self.read([*node.args, *node.kwargs.values()])))
+        place = next((value.place for value in read if isinstance(value, Unsized)), "")
+        if unsized:
+            self._sized = False
+            where = ":".join(map(str, line_of(node)))
+            return (Unsized((), read=tuple(sized(read)), place=place or where),)
+        return (self._of_unsized(node, sized(read), place),) if place else None
+
+    def _of_unsized(self, node: fx.Node, read: list[Value], place: str) -> Any:
+        name = str(node.target).rpartition(".")[0] or getattr(node.target, "__name__", "")
+        reason = f"it reads a tensor whose size depends on values at {place}"
+        made = [
+            self.builder.emit("opaque", read, shape, dtype, operator=name, reason=reason)
+            for shape, dtype in _results(node)
+        ]
+        traced = node.meta.get("val")
+        value = made if isinstance(traced, list | tuple) or len(made) != 1 else made[0]
+        written = node.args[0] if writes(node) else None
+        if isinstance(written, fx.Node):
+            self.places.put(written, value)
+        return value
+
+    def _broken(self, bound: dict[str, Any], call: Call) -> Value:
+        """Return what nobody knows, of a module that tracing breaks in."""
+        source = self.builder.source
+        if bound["file"]:
+            self.builder.source = replace(source, file=bound["file"], line=bound["line"])
+        self.builder.label = source.layer or bound["name"]
+        return self.builder.emit(
+            "opaque", bound["read"], call.shape, call.dtype, operator=bound["name"], reason=bound["reason"]
+        )
 
     def _of_shape(self, target: Any, args: Any, kwargs: Any) -> Value:
         like: Value = args[0]
@@ -185,24 +231,15 @@ def _bound(target: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     return bound
 
 
+def _listed(results: Any) -> Sequence[Any]:
+    return results if isinstance(results, list | tuple) else (results,)
+
+
 def _results(node: fx.Node) -> tuple[tuple[tuple[int, ...], str], ...]:
-    value = node.meta.get("val")
     found = []
-    for one in value if isinstance(value, list | tuple) else (value,):
+    for one in _listed(node.meta.get("val")):
         if isinstance(one, torch.Tensor):
-            found.append((_shape(node, one), dtype_name(one.dtype)))
+            found.append((tuple(one.shape), dtype_name(one.dtype)))
         elif type(one) in _NUMBERS:  # a number that is computed from values, as by .item()
             found.append(((), _NUMBERS[type(one)]))
     return tuple(found)
-
-
-def _shape(node: fx.Node, tensor: torch.Tensor) -> tuple[int, ...]:
-    if not all(isinstance(size, int) for size in tensor.shape):
-        file, line = line_of(node)
-        at = f" at {file}:{line}" if file else ""
-        raise FaninError(
-            f"{node.name}{at} has a size that depends on values: {tuple(tensor.shape)}.",
-            expected="shapes that follow from the shapes of the inputs",
-            fix="replace it by an operation of a fixed size, such as a mask",
-        )
-    return tuple(tensor.shape)
