@@ -43,6 +43,7 @@ class Classifier(pl.LightningModule):
         loss = f.cross_entropy(logits, y)
         self.accuracy(logits, y)
         self.log("accuracy", self.accuracy)
+        self.log(f"draw{torch.randint(1000, ()).item()}", 1.0)
         self.log_dict({"loss": loss, "step": float(self.steps)}, prog_bar=True)
         if self.logger is not None:
             self.logger.log_metrics({"mine": float(self.steps)}, step=self.steps)
@@ -183,7 +184,7 @@ def test_rules_are_left_out():
 
 def as_mapping(rows):
     x, y = (torch.stack(column) for column in zip(*rows, strict=True))
-    return {"x": x, "labels": y}
+    return {"x": x, "labels": y, "scale": torch.ones(3)}
 
 
 def as_pair(rows):
@@ -194,6 +195,7 @@ def as_pair(rows):
 class Example:
     x: torch.Tensor
     labels: torch.Tensor
+    scale: torch.Tensor
 
 
 def as_object(rows):
@@ -207,7 +209,9 @@ def test_batches_keep_their_type(collate):
     class Typed(Classifier):
         def training_step(self, batch):  # batch_idx is optional
             seen.add(type(batch))
-            x, y = (batch["x"], batch["labels"]) if isinstance(batch, dict) else vars_of(batch)
+            x, y, *scale = batch.values() if isinstance(batch, dict) else vars_of(batch)
+            for one in scale:
+                x *= one.mul_(1.1).mean()
             return {"loss": super().training_step((x, y), 0), "more": 1}
 
     callback = HealthCheck(fail_on="error")
@@ -218,7 +222,7 @@ def test_batches_keep_their_type(collate):
 
 
 def vars_of(batch):
-    return batch if isinstance(batch, tuple) else (batch.x, batch.labels)
+    return batch if isinstance(batch, tuple) else (batch.x, batch.labels, batch.scale)
 
 
 def test_inputs_of_a_batch():

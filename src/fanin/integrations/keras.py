@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
-from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 from fanin.api import diagnose
 from fanin.integrations.check import Check
-from fanin.integrations.keeping import random_states
 
 if TYPE_CHECKING:
     from fanin.rules.diagnosis import Diagnosis
@@ -73,20 +68,9 @@ class HealthCheck(keras.callbacks.Callback):
 
         def look(**options: Any) -> Diagnosis:
             x, y = (keras.tree.map_structure(self._first, data) for data in (self._x, self._y))
-            with random_states(), _global_seeds():
-                return diagnose(model, x, y, loss=self._loss, **options)
+            return diagnose(model, x, y, loss=self._loss, **options)
 
         self.diagnosis = self._check.run(look)
 
     def _first(self, values: Any) -> Any:
         return values[: self._examples] if len(getattr(values, "shape", ())) else values
-
-
-@contextlib.contextmanager
-def _global_seeds() -> Iterator[None]:
-    """Leave it to training to make Keras' global seeds, which come from Python's random numbers."""
-    before = get_global_attribute(GLOBAL_SEED_GENERATOR)
-    try:
-        yield
-    finally:
-        set_global_attribute(GLOBAL_SEED_GENERATOR, before)

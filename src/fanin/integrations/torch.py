@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
-
-from fanin.integrations.keeping import random_states
 
 _Restore = Callable[[], Any]
 
@@ -35,12 +35,28 @@ def kept(module: nn.Module) -> Iterator[None]:
     """
     seen: dict[int, _Restore] = {}
     parts = [_restore(vars(part), seen) for part in module.modules()]
-    with random_states():
+    with _random_states():
         try:
             yield
         finally:
             for restore in parts:
                 restore()
+
+
+@contextlib.contextmanager
+def _random_states() -> Iterator[None]:
+    """Put the random states of Python, NumPy and PyTorch back."""
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    # A device that nobody has used has no state yet, and asking for it would start it.
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
 
 
 def _restore(value: Any, seen: dict[int, _Restore]) -> _Restore:
