@@ -181,3 +181,34 @@ def test_missing_parameters_are_told():
         signal_graph(mlp, image(3, 4))
     with pytest.raises(FaninError, match="says nothing of what is computed"):
         signal_graph({"w": jnp.ones(3)}, image(3, 4))
+
+
+def branching(params, x):
+    y = x @ params
+    return y * 2 if y.sum() > 0 else y
+
+
+def repeating(params, x):
+    for _ in range(int(x.max())):
+        x = jnp.tanh(x)
+    return x @ params
+
+
+def selecting(params, x):
+    return (x @ params)[x[:, 0] > 0]
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "fix"),
+    [
+        (branching, 2, "jnp.where or a constant in place of Python's if"),
+        (repeating, 1, "jax.lax.cond"),
+        (selecting, 1, "jnp.where, or a mask, in the place of what selects"),
+    ],
+)
+def test_what_depends_on_values_is_told_with_its_line(function, line, fix):
+    with pytest.raises(FaninError) as caught:
+        signal_graph(function, image(3, 4), params=jnp.ones((4, 4)))
+    assert f"{function.__name__} cannot be traced with these inputs" in str(caught.value)
+    assert f"test_plain.py:{function.__code__.co_firstlineno + line}" in str(caught.value)
+    assert fix in str(caught.value)

@@ -99,6 +99,12 @@ def _explained(error: FaninError, names: Sequence[str], arrays: Sequence[Any]) -
             expected="a program that does not depend on the values of its inputs",
             fix="jax.lax.cond, jnp.where or a constant in place of Python's if on an array",
         )
+    if cause == "NonConcreteBooleanIndexError":
+        return FaninError(
+            error.what,
+            expected="shapes that follow from the shapes of the inputs",
+            fix="jnp.where, or a mask, in the place of what selects",
+        )
     if any(text in error.what for text in _WANTS_IDS):
         fix = 'jax.ShapeDtypeStruct(shape, "int32") for inputs that are ids'
         return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=fix)

@@ -178,7 +178,9 @@ class Walker:
         doors = [child for child in inner.graph.nodes if child.op == "placeholder"]
         known: dict[str, Any] = dict(zip((door.name for door in doors), args[place + 1 :], strict=True))
         walker = Walker(self.builder, inner, known, self.paths)
+        walker._sized = self._sized
         results = walker.run(inner.graph)
+        self._sized = walker._sized
         self.made |= walker.made
         for door, outer in zip(doors, node.args[place + 1 :], strict=True):
             if walker.places.read(door) is not known[door.name] and isinstance(outer, fx.Node):
