@@ -25,7 +25,7 @@ def _values(c, apart=0.2):
 def test_a_slope_without_a_derivative(c):
     """Of ReLU: E[delta(y) delta(y')], the density at 0."""
     y = _values(c)
-    found = response(Cotangent((Part((y.values > 0) * 1.0, 3 * ALL),)), y)
+    found = response(Cotangent((Part(np.where(y.values > 0, 1.0, 0.0), 3 * ALL),)), y)
     assert found is not None
     assert found[0, 0, 0, 1] == pytest.approx(3 / (2 * np.pi * Q * np.sqrt(1 - c**2)), rel=0.02)
     assert found[0, 0, 1, 1] == pytest.approx(3 / (2 * np.pi * Q * np.sqrt(1 - 0.2**2)), rel=0.02)
@@ -44,7 +44,7 @@ def test_a_smooth_slope():
 def test_two_layers():
     """Behind a function with the slope s, K_u = f(K): dG/dK = G_u dE[s s']/dK + E[s s'] dG_u/dK_u E[s s']."""
     y = _values(0.4)
-    mask = (y.values > 0) * 1.0
+    mask = np.where(y.values > 0, 1.0, 0.0)
     found = response(Cotangent((Part(mask, 2 * ALL, bent=5 * ALL),)), y)
     both = np.mean(mask[:, 0, 0] * mask[:, 0, 1])
     assert found is not None

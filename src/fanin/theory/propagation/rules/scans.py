@@ -10,10 +10,10 @@ import numpy as np
 from fanin.graph.axes import axes_of
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.context import Context, Inner
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
-from fanin.theory.propagation.rules.steps import Steps, as_part, sampled
+from fanin.theory.propagation.rules.steps import Steps, as_part, sampled, split_up
 from fanin.theory.propagation.signal import (
     Contributions,
     Fixed,
@@ -171,16 +171,27 @@ class _Recurrence:
     # Backward
 
     def _back(self, cotangent: Cotangent, y: Signal, wanted: int) -> Contributions:
+        total: list[Cotangent | None] = [None] * (len(self.inputs) - self.carried)
+        for each, together in split_up(cotangent):
+            self.shared.start_back(together=together)
+            found = self._back_through(each, y, wanted)
+            total = [
+                one if before is None else before + one for before, one in zip(total, found, strict=True)
+            ]
+        return [*[None] * self.carried, *total]
+
+    def _back_through(self, cotangent: Cotangent, y: Signal, wanted: int) -> list[Cotangent]:
+        """Return gradients of the sequences, and take down those of weights and of layers inside."""
         given = sampled(cotangent, y.places, self.context.normals)
         state: list[Cotangent | None] = [None] * self.carried
         if wanted < self.carried:
-            state[wanted] = replace(cotangent, parts=(as_part(given),))
+            state[wanted] = replace(cotangent, parts=(self._part(given),))
         read: dict[int, list[Array]] = {}
         inner: list[dict[str, Cotangent]] = []
         for point, step in zip(reversed(self.order), reversed(self.steps), strict=True):
             starts = list(state) + [None] * (len(self.body.outputs) - self.carried)
             if wanted >= self.carried:
-                starts[wanted] = replace(cotangent, parts=(as_part(given[..., point : point + 1]),))
+                starts[wanted] = replace(cotangent, parts=(self._part(given[..., point : point + 1]),))
             found = self._back_step(step, starts)
             inner.append(found)
             state = [found.get(name) for name in self.names[: self.carried]]
@@ -191,7 +202,10 @@ class _Recurrence:
         self.shared.take_down(self.context)
         for layer, name in self.body.layers.items():
             self._take_down(layer, [found.get(name) for found in self._by_point(inner[::-1])])
-        return [*[None] * self.carried, *self._sequences(read, cotangent)]
+        return self._sequences(read, cotangent)
+
+    def _part(self, values: Array) -> Part:
+        return as_part(values, together=self.shared.together)
 
     def _take_down(self, layer: str, steps: list[Cotangent | None]) -> None:
         """Take down the gradient with respect to a layer's outputs of all steps."""
@@ -203,7 +217,9 @@ class _Recurrence:
         values = self._over_steps(
             [zero if c is None else sampled(c, Places(), self.context.normals) for c in steps]
         )
-        whole = replace(known[0], parts=(as_part(values),))
+        whole = replace(known[0], parts=(self._part(values),))
+        if before.cotangent is not None:
+            whole = before.cotangent + whole
         self.context.inside[self.node.name, layer] = before._replace(cotangent=whole)
 
     def _back_step(self, step: _Step, starts: list[Cotangent | None]) -> dict[str, Cotangent]:
@@ -220,12 +236,12 @@ class _Recurrence:
                     found[name] = found[name] + back if name in found else back
         return found
 
-    def _sequences(self, read: dict[int, list[Array]], cotangent: Cotangent) -> list[Cotangent | None]:
+    def _sequences(self, read: dict[int, list[Array]], cotangent: Cotangent) -> list[Cotangent]:
         rows = self.context.normals.rows
-        result: list[Cotangent | None] = []
+        result = []
         for number in range(len(self.inputs) - self.carried):
             each = [
                 np.broadcast_to(read[point][number], (rows, SAMPLES, 1)) for point in range(len(self.places))
             ]
-            result.append(replace(cotangent, parts=(as_part(np.concatenate(each, axis=2)),)))
+            result.append(replace(cotangent, parts=(self._part(np.concatenate(each, axis=2)),)))
         return result

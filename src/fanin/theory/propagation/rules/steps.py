@@ -15,7 +15,7 @@ from scipy.linalg import pinvh
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import normal
+from fanin.theory.propagation.covariance import joined, normal, split
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.linear import terms
@@ -71,9 +71,11 @@ class Steps:
 
     Args:
         examples: Examples of the batch.
+        together: Whether gradients of two examples have anything in common.
     """
 
     examples: int
+    together: bool = True
     forward: dict[str, Products] = field(default_factory=dict)
     backward: dict[str, Products] = field(default_factory=dict)
     kernels: dict[str, Kernel] = field(default_factory=dict)
@@ -105,7 +107,8 @@ class Steps:
             drawn = sampled(cotangent, Places(), context.normals)
             found = self.backward[node.name].of(_flat(drawn), context.normals)[:, :, None]
             self.chance[node.name] = context.seen_back(cotangent, y)
-            back = replace(cotangent, parts=(as_part(found),), chance=self.chance[node.name])
+            part = as_part(found, together=self.together)
+            back = replace(cotangent, parts=(part,), chance=self.chance[node.name])
             return [back, *[None] * (len(inputs) - 1)]
 
         return Result(y, pullback)
@@ -120,14 +123,23 @@ class Steps:
             self.biases[name] = law.mean + np.sqrt(law.variance) * drawn
         return self.biases[name]
 
+    def start_back(self, *, together: bool) -> None:
+        """Begin with another gradient, that of the last step first."""
+        self.together = together
+        for products in self.backward.values():
+            products.read.clear()
+            products.made.clear()
+
     def take_down(self, context: Context) -> None:
         """Take down the gradients of kernels and biases: sums over all steps and examples."""
         for name, kernel in self.kernels.items():
             read = self.backward[name].read[::-1]
             if not read:
                 continue
-            gradients = Products(1.0, read=read).outer()
             steps = len(read)
+            gradients = Products(1.0, read=read).outer()
+            if not self.together:
+                gradients = gradients * np.tile(np.eye(SAMPLES), (steps, steps))
             counts = np.tile(_pairs(self.examples), (steps, steps))
             forward = self.forward[name].outer()[: len(counts), : len(counts)]
             total = float(np.sum(counts * forward * gradients))
@@ -148,10 +160,34 @@ def _flat(values: Array) -> Array:
     return np.broadcast_to(values[..., 0], (len(values), SAMPLES))
 
 
-def as_part(values: Array) -> Part:
-    """Return a gradient that is a known population."""
-    points = values.shape[2]
-    return Part(values, np.ones((SAMPLES, points, SAMPLES, points)), known=True)
+def as_part(values: Array, *, together: bool = True) -> Part:
+    """Return a gradient that is a known population.
+
+    Args:
+        values: (rows, samples, points).
+        together: Whether two examples have anything in common; else each has a sign of its own.
+    """
+    same = np.ones((values.shape[2], values.shape[2]))
+    return Part(values, joined(same, same * together), known=True)
+
+
+def split_up(cotangent: Cotangent) -> list[tuple[Cotangent, bool]]:
+    """Return what each example has of a gradient for itself, and what all have in common, if anything.
+
+    Products of drawn numbers of two examples are 0 on average only. Of gradients that are known to be
+    independent, many small errors would add up in sums over all pairs.
+
+    Returns:
+        Parts of the gradient that sum to it, and whether two examples have anything in common there.
+    """
+    own, common = [], []
+    for part in cotangent.parts:
+        same, apart = split(part.inner)
+        own.append(replace(part, inner=joined(same - apart, 0 * apart)))
+        common.append(replace(part, inner=joined(apart, apart)))
+    kinds = ((own, False), (common, True))
+    kept = [(tuple(part for part in parts if np.any(part.inner)), together) for parts, together in kinds]
+    return [(replace(cotangent, parts=parts), together) for parts, together in kept if parts]
 
 
 def sampled(cotangent: Cotangent, places: Places, normals: Normals) -> Array:
