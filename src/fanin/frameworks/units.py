@@ -16,8 +16,8 @@ from fanin.rules.vitals import Spread
 
 Array = NDArray[Any]
 
-PLACES = 256
-"""Fewest places at which a unit that is always 0 is dead, and not there by chance."""
+PLACES = 32
+"""Fewest places at which a unit that is always 0 may be dead, and not there by chance."""
 _SAMPLE = 1 << 17
 _PRIMES = (
     2, 3, 5, 7, 11, 17, 29, 53, 97, 193, 389, 769, 1543, 3079, 6151, 12289, 24593, 49157, 98317, 196613,
@@ -112,13 +112,12 @@ def saturated(array: Array, function: str) -> float:
 
 
 def dead(units: Array) -> float | None:
-    """Return the share of units that are 0 at all places; None where places are few and some are not.
+    """Return the share of units that are 0 at all places; None where places are too few to tell.
 
     Args:
         units: (units, places).
     """
-    share = 1 - float(np.mean(np.any(units != 0, axis=1)))
-    return share if units.shape[1] >= PLACES or share == 1.0 else None
+    return 1 - float(np.mean(np.any(units != 0, axis=1))) if units.shape[1] >= PLACES else None
 
 
 def fingerprints(units: Array) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.jax.checking.places import places_of
+from fanin.frameworks.jax.checking.watched import Told
 from fanin.frameworks.jax.graph.trace import Call
 from fanin.frameworks.units import Array
 from fanin.frameworks.vitals.inputs import random_target
@@ -23,6 +24,8 @@ from fanin.rules.vitals import Loss
 from fanin.theory.recognition import recognize
 
 Given = str | Callable[..., Any] | None
+Function = Callable[[Sequence[Any], Any], jax.Array]
+"""From outputs and targets to a number."""
 
 
 def _cross_entropy(outputs: jax.Array, targets: jax.Array) -> jax.Array:
@@ -57,21 +60,23 @@ _LARGEST = 1 << 22
 """Outputs for which a loss is told by its values."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a loss is.
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a model returns.
 
     Args:
-        kind: As of `Output`.
-        logits: Whether it takes logits.
-        axis: The axis of the classes.
-        output: Which of the outputs it takes; None where nobody knows.
+        leaves: Descriptions of its arrays.
+        structure: What they are the leaves of.
+        main: Which of them a loss by name takes.
+        ends: The function that makes that one.
+        own: What it is, if it is a loss.
     """
 
-    kind: Loss = "other"
-    logits: bool = True
-    axis: int = -1
-    output: int | None = None
+    leaves: Sequence[Any]
+    structure: Any
+    main: int
+    ends: str = ""
+    own: Told | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,79 +90,65 @@ class Objective:
         program: It as a program of the outputs, then the arrays of the targets.
     """
 
-    function: Callable[[Sequence[Any], Any], jax.Array]
+    function: Function
     target: Any
     told: Told
     program: Any
 
 
-def objective(
-    loss: Given,
-    outputs: Sequence[Any],
-    structure: Any,
-    main: int,
-    target: Any,
-    random: np.random.Generator,
-    ends: str = "",
-) -> Objective:
+def objective(loss: Given, outputs: Outputs, target: Any, random: np.random.Generator) -> Objective:
     """Return what gradients are of.
 
     Args:
         loss: A function of (outputs, targets), a name of `NAMED`, or None: the output itself if it is one
             number, else the outputs with random weights.
-        outputs: Descriptions of the outputs.
-        structure: What they are the leaves of.
-        main: Which of them a loss by name takes.
+        outputs: What the model returns.
         target: The targets; None where there are none.
         random: Of random targets and weights.
-        ends: The function that makes the main output.
 
     Raises:
         FaninError: There is no such loss, or it fails or makes no number.
     """
-    told: Told | None = None
+    function, target, told = _chosen(loss, outputs, target, random)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    with users_code(f"The loss {name} fails"):
+        flat, structure = jax.tree.flatten(target)
+        described = [jax.ShapeDtypeStruct(np.shape(one), jnp.asarray(one).dtype) for one in flat]
+
+        def of_leaves(outputs: Sequence[Any], leaves: Sequence[Any]) -> Any:
+            return function(outputs, jax.tree.unflatten(structure, leaves))
+
+        program = jax.make_jaxpr(of_leaves)(list(outputs.leaves), described)
+    told = told or _recognized(program, outputs.leaves, described) or _by_values(function, outputs, target)
+    return Objective(function, target, told, program)
+
+
+def _chosen(
+    loss: Given, outputs: Outputs, target: Any, random: np.random.Generator
+) -> tuple[Function, Any, Told | None]:
+    """Return the loss, the targets, and what it is if that is clear."""
+    main, shape = outputs.main, tuple(outputs.leaves[outputs.main].shape)
     if isinstance(loss, str):
         if loss not in NAMED:
             expected = f"one of {', '.join(NAMED)}, or a function (outputs, targets)"
             raise FaninError(f"There is no loss {loss!r}.", expected=expected)
-        shape = tuple(outputs[main].shape)
         target = random_target(loss, shape, random) if target is None else target
-        named, told = NAMED[loss], Told(cast(Loss, loss), output=main)
-
-        def function(values: Sequence[Any], target: Any) -> Any:
-            return named(values[main], jnp.asarray(target))
-
-    elif loss is not None:
+        named = NAMED[loss]
+        of_main = _as_number(lambda values, target: named(values[main], jnp.asarray(target)))
+        return of_main, target, Told(cast(Loss, loss), output=main)
+    if loss is not None:
         one = target is None and _takes_one(loss)
 
-        def function(values: Sequence[Any], target: Any) -> Any:
-            whole = jax.tree.unflatten(structure, list(values))
+        def users(values: Sequence[Any], target: Any) -> Any:
+            whole = jax.tree.unflatten(outputs.structure, list(values))
             return loss(whole) if one else loss(whole, target)
 
-    elif outputs[main].shape == ():
-
-        def function(values: Sequence[Any], target: Any) -> Any:
-            return values[main]
-
-    else:
-        weights = random.standard_normal(outputs[main].shape).astype(np.float32)
-        told, target = Told("none", output=main), weights
-
-        def function(values: Sequence[Any], target: Any) -> Any:
-            return jnp.sum(values[main] * target) / weights.shape[0]
-
-    whole = _as_number(function)
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    with users_code(f"The loss {name} fails"):
-        flat, target_structure = jax.tree.flatten(target)
-        described = [jax.ShapeDtypeStruct(np.shape(one), jnp.asarray(one).dtype) for one in flat]
-
-        def of_leaves(outputs: Sequence[Any], leaves: Sequence[Any]) -> Any:
-            return whole(outputs, jax.tree.unflatten(target_structure, leaves))
-
-        program = jax.make_jaxpr(of_leaves)(list(outputs), described)
-    told = told or _recognized(program, outputs, described) or _by_values(whole, outputs, main, target, ends)
-    return Objective(whole, target, told, program)
+        return _as_number(users), target, None
+    if not shape:
+        return _as_number(lambda values, target: values[main]), target, outputs.own or Told(output=main)
+    weights = random.standard_normal(shape).astype(np.float32)
+    weighted = _as_number(lambda values, weights: jnp.sum(values[main] * weights) / shape[0])
+    return weighted, weights, Told("none", output=main)
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:
@@ -172,7 +163,7 @@ def _takes_one(loss: Callable[..., Any]) -> bool:
     return len(needed) == 1
 
 
-def _as_number(function: Callable[[Sequence[Any], Any], Any]) -> Callable[[Sequence[Any], Any], jax.Array]:
+def _as_number(function: Callable[[Sequence[Any], Any], Any]) -> Function:
     def number(values: Sequence[Any], target: Any) -> jax.Array:
         found = function(values, target)
         if not hasattr(found, "dtype") or not jnp.issubdtype(found.dtype, jnp.floating):
@@ -199,15 +190,14 @@ def _recognized(program: Any, outputs: Sequence[Any], targets: Sequence[Any]) ->
     return Told(node["kind"], bool(node.get("logits", True)), node.get("axis", -1), of)
 
 
-def _by_values(
-    function: Callable[..., Any], outputs: Sequence[Any], main: int, target: Any, ends: str
-) -> Told:
+def _by_values(function: Function, outputs: Outputs, target: Any) -> Told:
     """Return what a loss of probabilities is: it has the values of a known one of their logits."""
-    shape, made = tuple(outputs[main].shape), _PROBABILITIES.get(ends)
+    main = outputs.main
+    shape, made = tuple(outputs.leaves[main].shape), _PROBABILITIES.get(outputs.ends)
     if made is None or math.prod(shape) > _LARGEST or target_array(target) is None:
         return Told()
-    logits = jnp.asarray(np.random.default_rng(0).standard_normal(shape), outputs[main].dtype)
-    given = [made(logits) if n == main else jnp.zeros(x.shape, x.dtype) for n, x in enumerate(outputs)]
+    logits = jnp.asarray(np.random.default_rng(0).standard_normal(shape), outputs.leaves[main].dtype)
+    given = [made(logits) if n == main else jnp.zeros(x.shape, x.dtype) for n, x in enumerate(outputs.leaves)]
     value = float(function(given, target))
     for kind in ("cross_entropy", "binary_cross_entropy"):
         with contextlib.suppress(TypeError, ValueError):  # targets of another shape

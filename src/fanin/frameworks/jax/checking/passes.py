@@ -56,9 +56,10 @@ class Passes:
         self, closed: Any, watching: Watching, objective: Objective, main: int, trained: Sequence[int]
     ) -> None:
         self._objective, self._main, self._trained = objective, main, list(trained)
+        self._predictions = objective.told.predictions
         self._layers = dict.fromkeys(one.at for one in watching.watched)
         more = {at for one in watching.watched for at in (one.read, one.kernel) if at is not None}
-        self._more = {at for at in more if at.path}
+        self._more = {at for at in {*more, self._predictions} if at is not None and at.path}
         self._resting = watching.resting
         wanted = {*self._layers, *self._more, *self._resting, *self._resting.values()}
         self._running = Running(closed, watching.places, wanted)
@@ -97,7 +98,8 @@ class Passes:
                 return used[at]
 
             outputs = self._running(filled, change)
-            return self._objective.function(outputs, target), (outputs[self._main], seen)
+            output = outputs[self._main] if self._predictions is None else used[self._predictions]
+            return self._objective.function(outputs, target), (output, seen)
 
         shapes = jax.eval_shape(lambda: forward(trained, {})[1][1])
         added = {at: jnp.zeros(shapes[at].shape, shapes[at].dtype) for at in self._layers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,6 +28,11 @@ class At(NamedTuple):
 
     path: Path
     number: int
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """What sorts places as they are run: a call ends behind all that is inside."""
+        return (*self.path, math.inf, self.number)
 
 
 @dataclass

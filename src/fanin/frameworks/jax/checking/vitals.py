@@ -57,8 +57,8 @@ def vitals(
     outputs, structure = jax.tree.flatten(made.shapes)
     main = batch.main_output(made.shapes, made.call.name)
     target = None if y is None else jax.tree.map(as_array, y)
-    ends = made.watching.ends_in(main)
-    of = losses.objective(loss, outputs, structure, main, target, random, ends)
+    ends, own = made.watching.ends_in(main), made.watching.own_loss(main)
+    of = losses.objective(loss, losses.Outputs(outputs, structure, main, ends, own), target, random)
     main = main if of.told.output is None else of.told.output
     passed, gradients, zero = _passed(made, of, main)
     layers = layers_of(_seen(made, passed))
@@ -69,7 +69,7 @@ def vitals(
         parameters_of(list(_held(made, gradients, zero))),
         made.described_inputs(described=given is not None),
         _output(made, passed, of, main, layers),
-        _target(of, passed),
+        _target(made, of, passed),
         made.dtype,
         made.examples,
         notes=made.call.notes,
@@ -164,7 +164,7 @@ def _output(
         tuple(passed.output.shape),
         None if of.told.kind == "none" else passed.loss,
         of.told.kind,
-        made.watching.ends_in(main),
+        made.watching.ends_in(main) if of.told.predictions is None else "",
         names[-1] if names else "",
         varied,
         tied=any(made.watching.is_tied(one.at) for one in last),
@@ -172,8 +172,11 @@ def _output(
     )
 
 
-def _target(of: losses.Objective, passed: Passed) -> Target | None:
+def _target(made: Prepared, of: losses.Objective, passed: Passed) -> Target | None:
     array = None if of.told.kind == "none" else losses.target_array(of.target)
+    at = of.told.targets
+    if at is not None and not at.path:
+        array = np.asarray([*made.values, *made.inputs][at.number])
     if array is None:
         return None
     return target_of(of.told.kind, array, tuple(passed.output.shape), of.told.axis)

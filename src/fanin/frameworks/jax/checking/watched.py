@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from fanin.frameworks.jax.checking.places import At, Places
 from fanin.graph.signal import Node, SignalGraph
-from fanin.rules.vitals import Source
+from fanin.rules.vitals import Loss, Source
 from fanin.theory.recognition import recognize
 from fanin.theory.recognition.draft import Draft
 from fanin.theory.recognition.softmax import softmax
@@ -57,6 +57,27 @@ class Watched:
     where: Source = field(default_factory=Source)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a loss is.
+
+    Args:
+        kind: As of `Output`.
+        logits: Whether it takes logits.
+        axis: The axis of the classes.
+        output: Which of the outputs it takes; None where nobody knows.
+        predictions: Where what it takes is made, if the model returns the loss itself.
+        targets: Where what that is compared with is made then.
+    """
+
+    kind: Loss = "other"
+    logits: bool = True
+    axis: int = -1
+    output: int | None = None
+    predictions: At | None = None
+    targets: At | None = None
+
+
 class Watching:
     """What is looked at in a program.
 
@@ -75,12 +96,21 @@ class Watching:
         self._varies = _varying(self.graph)
         self._types = {node.source.layer: node.source.type for node in self.graph} if modules else {}
         found = [*self._operations(), *self._attentions(), *self._modules()]
-        self.watched = sorted(found, key=lambda one: one.at.path)
+        self.watched = sorted(found, key=lambda one: one.at.order)
         self.resting = {
             places.of[node.name]: places.of[node.inputs[0]]
             for node in places.graph
             if node.op == "dropout" and node.name in places.of and node.inputs[0] in places.of
         }
+
+    def own_loss(self, output: int) -> Told | None:
+        """Return the loss that an output is, if it is one that is known."""
+        node = self.graph[self.graph.outputs[output]]
+        if node.op != "loss" or node.inputs[0] not in self.places.of:
+            return None
+        predictions, *targets = (self.places.of.get(name) for name in node.inputs)
+        logits, axis = bool(node.get("logits", True)), node.get("axis", -1)
+        return Told(node["kind"], logits, axis, output, predictions, *targets[:1])
 
     def ends_in(self, output: int) -> str:
         """Return the function that makes an output, where it is an activation or a softmax."""
@@ -124,7 +154,7 @@ class Watching:
             elif node.op == "norm":
                 yield from self._of(node, "norm")
             elif node.op in _OTHER:
-                yield from self._of(node, "other")
+                yield from self._of(node, *_of_states(node))
             elif node.op == "elementwise" and node.get("function") in FUNCTIONS and len(node.shape) > 1:
                 yield from self._of(node, "activation", function=FUNCTIONS[node["function"]])
 
@@ -217,6 +247,13 @@ def _repeated(paths: Sequence[str]) -> set[str]:
     again = {path for path in several if not several.intersection(_above(path))}
     stems = Counter(_LAST.sub("", path) for path in dict.fromkeys(paths))
     return again | {path for path in paths if _LAST.search(path) and stems[_LAST.sub("", path)] > 1}
+
+
+def _of_states(node: Node) -> tuple[str, str]:
+    """Return kind and function of an embedding, or of a recurrence: of its states, if a tanh bounds these."""
+    inner = () if node.body is None else node.body.nodes
+    bounded = any(step.get("function") == "tanh" for step in inner)
+    return ("activation", "tanh") if bounded else ("other", "")
 
 
 def _varying(graph: SignalGraph) -> set[str]:

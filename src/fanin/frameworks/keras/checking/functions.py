@@ -30,7 +30,7 @@ MOVING = (
 )  # fmt: skip
 """Functions whose result is a weight where all that they read are weights."""
 _NUMPY = (*PRODUCTS, "add", "multiply", "subtract", "expand_dims", "reshape", "squeeze", "tanh", "transpose")
-_NN = (*CONVOLUTIONS, *ACTIVATIONS, "softmax", "dot_product_attention")
+_NN = (*CONVOLUTIONS, *ACTIVATIONS, "softmax", "log_softmax", "dot_product_attention")
 _CORE = (
     "cast", "convert_to_tensor", "associative_scan", "cond", "fori_loop", "map", "scan", "switch",
     "vectorized_map", "while_loop",

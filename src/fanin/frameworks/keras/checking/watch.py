@@ -125,6 +125,8 @@ class Watch:
             self._moved(result, args)
         elif name in functions.ACTIVATIONS:
             return self._activated(functions.ACTIVATIONS[name], result)
+        elif name == "log_softmax":
+            self.ends = result, name, None
         elif name == "softmax":
             return self._softmax(result, args, kwargs)
         elif name == "dot_product_attention":
@@ -249,10 +251,11 @@ class Watch:
 
     def _returned(self, layer: Any, results: Any) -> Any:
         path, name = self.places[id(layer)]
+        function = _function_of(layer) if isinstance(layer, keras.layers.RNN) else ""
         if _NORM.search(name) and name not in _NO_NORMS:
             kind = "norm"
-        elif self._is_block(layer, path):
-            kind = "other"
+        elif function or self._is_block(layer, path):
+            kind = "activation" if function else "other"
         else:
             return results
         flat = keras.tree.flatten(results)
@@ -260,6 +263,13 @@ class Watch:
         if number is None or "float" not in keras.backend.standardize_dtype(flat[number].dtype):
             return results
         self._stack.append(layer)
-        _, flat[number] = self._add(kind, flat[number])
+        event, flat[number] = self._add(kind, flat[number])
+        event.function = function
         self._stack.pop()
         return keras.tree.pack_sequence_as(results, flat)
+
+
+def _function_of(layer: keras.layers.RNN) -> str:
+    """Return the activation that makes the states of a recurrence; "" where it is none that is known."""
+    cell = getattr(layer.cell, "cells", [layer.cell])[-1]
+    return functions.ACTIVATIONS.get(getattr(getattr(cell, "activation", None), "__name__", ""), "")

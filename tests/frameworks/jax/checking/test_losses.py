@@ -1,0 +1,100 @@
+"""What a user's loss is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fanin
+from fanin import FaninError
+
+RANDOM = np.random.default_rng(0)
+X, Y = RANDOM.normal(size=(32, 6)).astype("float32"), np.arange(32) % 4
+HOT = np.eye(4, dtype="float32")[Y]
+PARAMS = {"w": RANDOM.normal(size=(6, 4)).astype("float32")}
+SAME = jnp.asarray
+
+
+def told(ends, loss, y):
+    def model(params, x):
+        return ends(x @ params["w"])
+
+    return fanin.diagnose(model, X, y, loss=loss, params=PARAMS).vitals
+
+
+def picked(logs, y):
+    return -jnp.take_along_axis(logs, y[:, None], 1).mean()
+
+
+LOSSES = [
+    (SAME, lambda o, y: picked(jax.nn.log_softmax(o), y), Y, "cross_entropy", True),
+    (SAME, lambda o, y: -(y * jax.nn.log_softmax(o)).sum(-1), HOT, "cross_entropy", True),
+    (SAME, lambda o, y: ((o - y) ** 2).mean(), HOT, "mse", True),
+    (SAME, lambda o, y: (jax.nn.softplus(o) - y * o).mean(), HOT, "binary_cross_entropy", True),
+    (jax.nn.softmax, lambda o, y: -jnp.log(o[jnp.arange(32), y] + 1e-9).mean(), Y, "cross_entropy", False),
+    (jax.nn.log_softmax, picked, Y, "cross_entropy", False),
+    (
+        jax.nn.sigmoid,
+        lambda o, y: -(y * jnp.log(o) + (1 - y) * jnp.log(1 - o)).mean(),
+        HOT,
+        "binary_cross_entropy",
+        False,
+    ),
+    (SAME, lambda o, y: jnp.abs(o - y).mean(), HOT, "other", True),
+    (SAME, lambda o, y: 3 * ((o - y) ** 2).mean(), HOT, "other", True),
+]
+
+
+@pytest.mark.parametrize(("ends", "loss", "y", "kind", "logits"), LOSSES)
+def test_kinds(ends, loss, y, kind, logits):
+    found = told(ends, loss, y)
+    assert (found.output.kind, found.output.logits) == (kind, logits)
+    assert found.output.loss == pytest.approx(float(jnp.mean(loss(ends(X @ PARAMS["w"]), y))), rel=1e-4)
+    assert (found.target is None) == (kind == "other")
+
+
+def test_which_output():
+    def model(params, x):
+        return {"hidden": x, "scores": x @ params["w"]}
+
+    def loss(outputs, y):
+        return picked(jax.nn.log_softmax(outputs["scores"]), y)
+
+    output = fanin.diagnose(model, X, Y, loss=loss, params=PARAMS).vitals.output
+    assert (output.shape, output.kind) == ((32, 4), "cross_entropy")
+
+
+def test_a_model_that_returns_its_loss():
+    def model(params, x, y):
+        return picked(jax.nn.log_softmax(x @ params["w"]), y)
+
+    found = fanin.diagnose(model, (X, Y), params=PARAMS).vitals
+    output = found.output
+    assert (output.kind, output.layer, output.shape) == ("cross_entropy", "w", (32, 4))
+    assert output.values.sd == pytest.approx(float((X @ PARAMS["w"]).std()), rel=1e-4)
+    assert (found.target.classes, found.target.entropy) == (4, pytest.approx(np.log(4)))
+
+
+def test_without_a_loss():
+    found = told(SAME, None, None)
+    assert (found.output.kind, found.output.loss, found.target) == ("none", None, None)
+    assert all(one.gradient > 0 for one in found.trained)
+
+
+def test_targets_at_random():
+    found = told(SAME, "cross_entropy", None)
+    assert found.target.classes == 4
+    assert found.output.loss == told(SAME, "cross_entropy", None).output.loss
+
+
+def test_bad_losses():
+    with pytest.raises(FaninError, match="There is no loss 'hinge'"):
+        told(SAME, "hinge", Y)
+    with pytest.raises(FaninError, match="is no loss"):
+        told(SAME, 3, Y)
+    with pytest.raises(FaninError, match="fails: TypeError"):
+        told(SAME, lambda o, y: o - "a", Y)
+    with pytest.raises(FaninError, match="does not depend"):
+        told(SAME, lambda o, y: jax.lax.stop_gradient(o).mean(), Y)
+    with pytest.raises(FaninError, match="returns"):
+        told(SAME, lambda o, y: o.argmax(), Y)
