@@ -73,6 +73,16 @@ def test_populations_have_what_is_asked(places, seed):
     assert np.max(np.abs(found - wanted)) < 0.03 * np.max(np.abs(wanted))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_functions_of_one_place_have_exact_moments(seed):
+    """However places go together."""
+    wanted = joined(np.where(np.eye(3) > 0, 2.0, 0.7), np.full((3, 3), 0.3))
+    drawn = normal(Normals(1 << 12, seed), wanted)
+    assert np.allclose(np.mean(drawn > 0, axis=0), 0.5)
+    assert np.allclose(np.mean(drawn**2, axis=0), 2.0)
+    assert np.allclose(np.mean(np.exp(0.5 * drawn), axis=0), np.exp(0.25), rtol=1e-3)
+
+
 def test_populations_of_what_is_no_covariance():
     """What rounding made negative counts as 0."""
     wanted = joined(np.array([[1.0]]), np.array([[1.0 + 1e-9]]))

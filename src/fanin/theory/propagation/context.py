@@ -251,11 +251,3 @@ class Context:
         for atom in self.axes[name][axis]:
             found = found * atom.size + index[atom.number]
         return found
-
-    def one_of_each(self, count: int, rows: int) -> np.ndarray:
-        """Return a random row of each of so many parts of all rows, in order, (count,)."""
-        if rows == 1:
-            return np.zeros(count, int)
-        part = np.arange(rows) * count // rows
-        starts, ends = (np.searchsorted(part, np.arange(count), side) for side in ("left", "right"))
-        return self.normals.among(starts, ends)

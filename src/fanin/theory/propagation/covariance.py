@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fanin.theory.propagation.draws import Array, Normals
+from fanin.theory.propagation.draws import Array, Normals, graded
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 
 Covariance = Array
@@ -77,7 +77,8 @@ def normal(normals: Normals, wanted: Covariance) -> Array:
     columns = normals.take(2 * points)
     together = columns[:, :points] @ _root(same + apart).T
     against = columns[:, points:] @ _root(same - apart).T
-    return np.stack([together + against, together - against], axis=1) / np.sqrt(2)
+    drawn = np.stack([together + against, together - against], axis=1)
+    return graded(drawn) * np.sqrt(np.maximum(np.diag(same), 0.0))
 
 
 def _root(matrix: Array) -> Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -14,13 +17,14 @@ one_thread = threadpool_limits.wrap(limits=1)
 """For functions of many small matrices: threads that wait for each other take longer than the work."""
 
 _TOGETHER = 32  # columns of one net; what meets in one function was mostly drawn close together
+_PARTS = 128  # of the channels, which may differ along their axis
 
 
 class Normals:
     """Columns of standard normal numbers, scrambled Sobol points through the inverse distribution function.
 
-    Columns of one net are even jointly. Its rows are shuffled, so that neither other nets nor other rows
-    know anything of it.
+    Columns of one net are even jointly, and so are those rows of it that follow each other. Their order is
+    random, so that other nets know nothing of it.
 
     Args:
         rows: How many numbers a column has, a power of 2.
@@ -32,7 +36,8 @@ class Normals:
         ((1024, 3), True)
 
     References:
-        Owen (1997), Scrambled net variance for integrals of smooth functions.
+        Owen (1997), Scrambled net variance for integrals of smooth functions; Burley (2020), Practical
+        Hash-based Owen Scrambling, section 4.2 (nets in an order that is scrambled itself).
     """
 
     def __init__(self, rows: int, seed: int = 0) -> None:
@@ -68,6 +73,64 @@ class Normals:
 
     def _net(self, columns: int) -> Array:
         points = qmc.Sobol(columns, scramble=True, rng=self._random).random(self.rows)
-        # Sobol points may be 0 to rounding, where the inverse is infinite.
-        inner = np.clip(points, 2.0**-33, 1 - 2.0**-33)
-        return ndtri(inner)[self.shuffled()]
+        # Each column has one point in each of so many equal parts.
+        return levels(self.rows)[(points * self.rows).astype(np.int32)][self._nested()]
+
+    def _nested(self) -> NDArray[np.int64]:
+        """Return the rows in a random order, in which each half of a half of them stays together."""
+        order, bits = np.zeros(1, int), self.rows.bit_length() - 1
+        for _ in range(bits):
+            swapped = self._random.integers(0, 2, (len(order), 1))
+            order = (2 * order[:, None] + (swapped ^ np.array([0, 1]))).ravel()
+        return order
+
+
+def graded(values: Array) -> Array:
+    """Return standard normal numbers in the order of given ones, column by column, (rows, ...)."""
+    whole = values.reshape(len(values), -1)
+    found = np.empty(whole.shape)
+    for column in range(whole.shape[1]):
+        found[np.argsort(whole[:, column]), column] = levels(len(values))
+    return found.reshape(values.shape)
+
+
+@functools.cache
+def levels(rows: int) -> Array:
+    """Return the root mean squares of standard normal numbers in so many equally likely parts, in order.
+
+    Example:
+        >>> levels(4).round(3).tolist(), float(np.mean(levels(64) ** 2).round(9))
+        ([-1.363, -0.378, 0.378, 1.363], 1.0)
+    """
+    ends = ndtri(np.arange(1, rows) / rows)
+    mass = np.concatenate([[0.0], ends * np.exp(-(ends**2) / 2) / math.sqrt(2 * math.pi), [0.0]])
+    return np.sqrt(1 - rows * np.diff(mass)) * np.sign(np.arange(rows) - (rows - 1) / 2)
+
+
+def some(count: int, rows: int) -> NDArray[np.int64]:
+    """Return so many rows that stand for all, in order, (count,): of each part of all the first ones.
+
+    Those that follow each other fill the space evenly.
+
+    Example:
+        >>> some(3, 8).tolist()
+        [0, 3, 6]
+    """
+    if rows == 1:
+        return np.zeros(count, int)
+    place, parts = np.arange(count), min(_PARTS, count)
+    part = place * parts // count
+    return -(-part * rows // parts) + place - -(-part * count // parts)
+
+
+def repeated(count: int, rows: int) -> NDArray[np.int64]:
+    """Return which of `some` rows each row repeats, (rows,).
+
+    Example:
+        >>> repeated(3, 8).tolist(), repeated(3, 8)[some(3, 8)].tolist()
+        ([0, 0, 0, 1, 1, 1, 2, 2], [0, 1, 2])
+    """
+    place, parts = np.arange(rows), min(_PARTS, count)
+    part = place * parts // rows
+    first, after = (-(-at * count // parts) for at in (part, part + 1))
+    return first + (place - -(-part * rows // parts)) % (after - first)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from fanin.theory.propagation.draws import Normals
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.rules.softmax import Groups
 from fanin.theory.propagation.run import run
@@ -52,6 +53,15 @@ def test_groups(rows, classes):
     assert groups.sums(shares)[: groups.used] == pytest.approx(1.0)
     assert groups.log_softmax(values) == pytest.approx(np.log(shares))
     assert np.mean(shares[: groups.used]) == pytest.approx(1 / classes)
+
+
+def test_classes_of_a_group_are_independent():
+    """Rows that follow each other are not: they fill the space evenly."""
+    rows, classes = 4096, 16
+    values = Normals(rows, 0).take(1)[:, :, None]
+    sums = np.unique(Groups(rows, classes).sums(values))
+    assert len(sums) == rows / classes
+    assert np.var(sums) == pytest.approx(classes, rel=0.3)
 
 
 def test_equal_logits():

@@ -11,7 +11,8 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import mean_place
-from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.draws import some
+from fanin.theory.propagation.evening import evened
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import (
     Contributions,
@@ -74,9 +75,9 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
     taken = []
     for number, signal in enumerate(signals):
         mine = np.flatnonzero(owner == number)
-        source = context.one_of_each(len(mine), len(signal.values))
+        source = some(len(mine), len(signal.values))
         values[mine] = np.broadcast_to(signal.values, (len(signal.values), *shape[1:]))[source]
-        values[mine] *= _evened(values[mine], signal.values)
+        values[mine] *= evened(values[mine], signal.values)
         taken.append((mine, source))
     weights = np.asarray(sizes) / sum(sizes)
     seconds = np.asarray([signal.q for signal in signals]) * weights
@@ -105,12 +106,6 @@ def _to_source(part: Part, mine: np.ndarray, source: np.ndarray, rows: int) -> P
     slope = np.zeros((rows, *part.slope.shape[1:]))
     slope[source] = part.slope[mine] * math.sqrt(rows / len(source))
     return Part(slope, part.inner)
-
-
-def _evened(some: Array, whole: Array) -> float:
-    """Return the factor by which some rows have the second moment of all."""
-    found, wanted = float(np.mean(some**2)), float(np.mean(whole**2))
-    return math.sqrt(wanted / found) if len(some) > 1 and found else 1.0
 
 
 def _owners(node: Node, sizes: list[int], context: Context) -> np.ndarray:

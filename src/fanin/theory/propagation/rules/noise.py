@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scipy.special import ndtri
+
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.evening import product, times
 from fanin.theory.propagation.places import SAMPLES
 from fanin.theory.propagation.signal import Result, Signal, Unknown, Value
 
@@ -21,7 +24,7 @@ def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
     # What channels share each of them has by chance: moments of places are the same.
     samples = 1 if "batch" in together else SAMPLES
     points = 1 if "position" in together else len(x.places)
-    keep = context.normals.uniform((samples, points)) >= rate
-    factors = keep / (1 - rate)
-    y = replace(x, values=x.values * factors, chain=None, normal=False)
-    return Result(y, lambda cotangent: [cotangent.times(factors)])
+    drawn = context.normals.take(samples * points).reshape(-1, samples, points)
+    factors = (drawn >= ndtri(rate)) / (1 - rate)
+    y = replace(x, values=product(x.values, factors), chain=None, normal=False)
+    return Result(y, lambda cotangent: [times(cotangent, factors)])

@@ -15,6 +15,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.evening import product, times
 from fanin.theory.propagation.functions import Function, function
 from fanin.theory.propagation.overlaps import mixed
 from fanin.theory.propagation.places import Places
@@ -82,6 +83,9 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
     with np.errstate(all="ignore"):
         values = applied.value(*arrays)
         slopes = applied.slopes(*arrays, values)
+    apart = node["function"] == "multiply" and _independent(operands)
+    if apart:
+        values = product(*arrays)
     if not np.all(np.isfinite(values)):
         return Result(Unknown(f"{node.name}: {node['function']} of normal values is not finite"))
     width = context.size(node.name, "channel")
@@ -105,7 +109,7 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         for operand, array, slope, returned in zip(operands, arrays, slopes, backs, strict=True):
             if isinstance(operand, float):
                 continue
-            back = cotangent.times(slope) if np.any(slope) else None
+            back = _through(cotangent, slope, apart and len(signals) == 1 and isinstance(operand, Signal))
             if isinstance(operand, Signal) and back is not None:
                 back = _drifted(back, operand, operands, arrays, applied)
             if isinstance(operand, Kernel) and back is not None:
@@ -116,6 +120,22 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         return found
 
     return Result(y, pullback)
+
+
+def _through(cotangent: Cotangent, slope: Array | float, independent: bool) -> Cotangent | None:
+    """Return a gradient times a slope, which may know nothing of it; None where there is none."""
+    if not np.any(slope):
+        return None
+    return times(cotangent, np.asarray(slope)) if independent else cotangent.times(slope)
+
+
+def _independent(operands: list[Value | float]) -> bool:
+    """Return whether two operands are populations that know nothing of each other."""
+    signals = [operand for operand in operands if isinstance(operand, Signal)]
+    if len(signals) == 1:
+        return any(isinstance(operand, Kernel) for operand in operands)
+    one, other = (signal.chain for signal in signals)
+    return one is not None and other is not None and one.root is not other.root
 
 
 def _drifted(

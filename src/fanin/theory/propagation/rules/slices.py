@@ -15,7 +15,8 @@ from fanin.theory.propagation.alignment import moved
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance
-from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.draws import Array, repeated, some
+from fanin.theory.propagation.evening import evened
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.pools import weighed
 from fanin.theory.propagation.signal import (
@@ -148,7 +149,7 @@ def _of_channels(node: Node, x: Signal, context: Context) -> Result:
     width = context.size(node.name, "channel")
     if len(x.values) == 1:
         return Result(replace(x, width=width), lambda cotangent: [cotangent])
-    chosen = rows[np.arange(len(x.values)) * len(rows) // len(x.values)]
+    chosen = rows[repeated(len(rows), len(x.values))]
     if x.normal:
         share = 1.0 if x.profile is None else float(np.mean(x.profile[rows]))
         values = context.population(_centred(x) * share) + np.mean(x.values, axis=0, keepdims=True)
@@ -158,16 +159,17 @@ def _of_channels(node: Node, x: Signal, context: Context) -> Result:
         y = replace(x, values=x.values[chosen], width=width, chain=None)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        parts = tuple(_scattered(part, rows, len(x.values), context) for part in cotangent.parts)
+        parts = tuple(_scattered(part, rows, len(x.values)) for part in cotangent.parts)
         return [replace(cotangent, parts=parts)]
 
     return Result(y, pullback)
 
 
-def _scattered(part: Part, rows: np.ndarray, total: int, context: Context) -> Part:
+def _scattered(part: Part, rows: np.ndarray, total: int) -> Part:
     """Return a gradient of some channels as one of all: 0 elsewhere."""
     slope = np.zeros((total, *part.slope.shape[1:]))
-    slope[rows] = part.slope[context.one_of_each(len(rows), len(part.slope))]
+    chosen = part.slope[some(len(rows), len(part.slope))]
+    slope[rows] = chosen * evened(chosen, part.slope)
     return Part(slope, part.inner)  # whose rows are others
 
 

@@ -63,13 +63,16 @@ class Groups:
         self.classes = classes
         self.each = min(classes, rows)
         self.used = rows // self.each * self.each
-        self.rows = rows
+        # Rows that follow each other fill the space evenly, and so are not independent.
+        self._order = np.random.default_rng(rows).permutation(self.used)
+        group = np.empty(self.used, int)
+        group[self._order] = np.arange(self.used) // self.each
+        self._group = group[np.arange(rows) % self.used]
 
     def sums(self, values: Array) -> Array:
         """Return the sum over the classes of each row's group, for each row."""
-        grouped = values[: self.used].reshape(-1, self.each, *values.shape[1:])
-        sums = np.sum(grouped, axis=1, keepdims=True) * (self.classes / self.each)
-        return self._back(np.broadcast_to(sums, grouped.shape))
+        grouped = values[self._order].reshape(-1, self.each, *values.shape[1:])
+        return np.sum(grouped, axis=1)[self._group] * (self.classes / self.each)
 
     def softmax(self, values: Array) -> Array:
         """Return exp x / sum exp x."""
@@ -80,7 +83,3 @@ class Groups:
         """Return x - log sum exp x."""
         highest = np.max(values, axis=0, keepdims=True)
         return values - highest - np.log(self.sums(np.exp(values - highest)))
-
-    def _back(self, grouped: Array) -> Array:
-        flat = grouped.reshape(self.used, *grouped.shape[2:])
-        return flat[np.arange(self.rows) % self.used]
