@@ -145,6 +145,17 @@ def test_patches_that_become_channels():
     assert _atoms(m, x)[1] == [(4, P), (2, P)]
 
 
+def test_atoms_that_do_not_fit():
+    """An axis of 4 x 7 as 14 x 2; what lies beside it stays as it is."""
+    m = Maker()
+    x = m.convolution(m.input(2, 3, 28, 6), 16, (1, 1))
+    windows = m.reshape(m.reshape(x, 2, 16, 4, 7, 6), 2, 16, 28, 6)
+    apart = m.reshape(windows, 2, 16, 14, 2, 6)
+    y = m.linear(m.reshape(m.permute(apart, 0, 2, 4, 3, 1), 2, 84, 32), 8)
+    assert _roles(m, apart, y) == [(B, C, P, P, P), (B, P, C)]
+    assert _atoms(m, apart)[1] == [(16, C)]
+
+
 def test_pixel_shuffle():
     m = Maker()
     x = m.convolution(m.input(2, 3, 4, 4), 32, (1, 1))

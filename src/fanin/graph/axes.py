@@ -203,8 +203,36 @@ def _grouped(axis: _Axis, sizes: Sequence[int]) -> list[_Axis] | None:
 
 def _reshape(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     whole = [atom for axis in inputs[0] for atom in axis]
-    groups = _grouped(whole, node.shape)
-    return _fresh(node, inputs) if groups is None else [_unmixed(axis, groups) for axis in groups]
+    groups = _grouped(whole, node.shape) or _cut_anew(whole, node.shape)
+    return [_unmixed(axis, groups) for axis in groups]
+
+
+def _cut_anew(axis: _Axis, sizes: Sequence[int]) -> list[_Axis]:
+    """Return axes of some sizes; atoms that do not fit, as 8 x 7 does not fit 28 x 2, become others."""
+    waiting, left = _leaves(axis)[::-1], list(sizes)[::-1]
+    result: list[_Axis] = []
+    while left:
+        leaves, wanted = ([waiting.pop()] if waiting else []), [left.pop()]
+        while _size(leaves) != _product(wanted):
+            if _size(leaves) < _product(wanted):
+                leaves.append(waiting.pop())
+            else:
+                wanted.append(left.pop())
+        result += _grouped(leaves, wanted) or [_like_all(leaves, size) for size in wanted]
+    return result
+
+
+def _product(sizes: Iterable[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def _like_all(leaves: _Axis, size: int) -> _Axis:
+    """Return a new atom that has the role of others, if they have the same one."""
+    roles: set[AtomRole | None] = {leaf.role for leaf in leaves}
+    return [] if size == 1 else [_Open(size, roles.pop() if len(roles) == 1 else None, leaves[0])]
 
 
 def _unmixed(axis: _Axis, axes: list[_Axis]) -> _Axis:
@@ -258,10 +286,7 @@ def _linear(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
 
 
 def _size(axis: _Axis) -> int:
-    total = 1
-    for leaf in _leaves(axis):
-        total *= leaf.size
-    return total
+    return _product(leaf.size for leaf in _leaves(axis))
 
 
 def letters(equation: str) -> tuple[list[str], str]:

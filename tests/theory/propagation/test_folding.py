@@ -34,6 +34,13 @@ def test_largest(kind, function, folds):
     assert node.inputs[0] == (x if folds else pad)
 
 
+@pytest.mark.parametrize(("value", "folds"), [(-float("inf"), True), (-3.4e38, True), (-1.0, False)])
+def test_largest_of_what_is_padded_with_the_least(value, folds):
+    """As TensorFlow's "same" pools are written for others."""
+    node, x, pad = _image(lambda m, pad: m.pool(pad, "max", (3, 3)), *SIDES, function="tanh", value=value)
+    assert node.inputs[0] == (x if folds else pad)
+
+
 @pytest.mark.parametrize("counts", [True, False])
 def test_mean(counts):
     node, x, pad = _image(lambda m, pad: m.pool(pad, "average", (3, 3), count_pad=counts), *SIDES)

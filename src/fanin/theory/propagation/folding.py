@@ -1,4 +1,4 @@
-"""Zeros that are put around an image become a part of the convolution or the pool that reads it."""
+"""What is put around an image becomes a part of the convolution or the pool that reads it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 from fanin.graph.signal import Node, SignalGraph
 
 _NOT_NEGATIVE = ("relu", "relu6")
+_LOWEST = -1e30
+"""Nothing that a network computes is less."""
 
 
 def folded(graph: SignalGraph) -> SignalGraph:
@@ -30,7 +32,7 @@ def folded(graph: SignalGraph) -> SignalGraph:
 
 def _folded(node: Node, graph: SignalGraph) -> Node:
     axes = _axes(node)
-    while axes and _fits(pad := graph[node.inputs[0]], axes) and _same(node, graph[pad.inputs[0]]):
+    while axes and _fits(pad := graph[node.inputs[0]], axes) and _same(node, pad, graph[pad.inputs[0]]):
         padding = tuple(
             (own[0] + pad["padding"][axis][0], own[1] + pad["padding"][axis][1])
             for own, axis in zip(node["padding"], axes, strict=True)
@@ -48,18 +50,19 @@ def _axes(node: Node) -> tuple[int, ...]:
 
 
 def _fits(pad: Node, axes: tuple[int, ...]) -> bool:
-    """Return whether a node pads these axes only, with zeros."""
-    if pad.op != "pad" or pad.get("value", 0):
-        return False
-    return all(
+    """Return whether a node pads these axes only."""
+    return pad.op == "pad" and all(
         min(sides) >= 0 and (axis in axes or not any(sides)) for axis, sides in enumerate(pad["padding"])
     )
 
 
-def _same(node: Node, source: Node) -> bool:
-    """Return whether a window's own padding does what zeros of a source did."""
+def _same(node: Node, pad: Node, source: Node) -> bool:
+    """Return whether a window's own padding does what a source was padded with."""
+    value = pad.get("value", 0)
+    if node.op == "pool" and node["kind"] == "max":
+        return value <= _LOWEST or (value == 0 and source.get("function") in _NOT_NEGATIVE)
+    if value:
+        return False
     if node.op == "convolution":
         return all(step == 1 for step in node["input_dilation"])
-    if node["kind"] == "average":
-        return bool(node.get("count_pad", True))
-    return source.get("function") in _NOT_NEGATIVE
+    return bool(node.get("count_pad", True))

@@ -4,7 +4,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Unknown
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import around
+from theory.propagation.simulation import agree, around
 
 LAW = InputLaw(mean=0.2, second_moment=1.2, position=0.3, example=0.2)
 N = 256
@@ -19,6 +19,17 @@ def test_channels_beside_each_other():
         return m.concat(m.linear(x, 64, variance=2 / N), m.apply("relu", x), axis=2)
 
     _around(beside, tolerance=0.015)
+
+
+def test_an_image_beside_what_forgot_its_borders():
+    """As a decoder joins what was padded and what was upsampled."""
+    m = Maker()
+    x = m.input(3, 48, 6, 6)
+    padded = m.apply("tanh", m.convolution(x, 64, (3, 3), padding=1))
+    mixed = m.linear(m.reshape(x, 3, 48, 36), 36, equation="bcp,qp->bcq")
+    y = m.concat(padded, m.reshape(mixed, 3, 48, 6, 6), axis=1)
+    after = m.convolution(y, 64, (1, 1))
+    agree(m.graph(after), [padded, mixed, y, after], {x: LAW}, tolerance=0.03, draws=400, parameters=0.05)
 
 
 def test_the_same_beside_itself():

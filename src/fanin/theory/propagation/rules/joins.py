@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.alignment import common, moved
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import mean_place
@@ -65,8 +66,11 @@ def _signals(node: Node, inputs: list[Value], context: Context, places: Places) 
 
 
 def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
-    signals = _signals(node, inputs, context, Places())
-    places = max((signal.places for signal in signals), key=lambda places: places.total)
+    given = _signals(node, inputs, context, Places())
+    places = common(given)
+    if places is None:
+        return Result(Unknown(f"{node.name}: its inputs have different positions"))
+    signals, backs = zip(*(moved(signal, places, context.normals) for signal in given), strict=True)
     sizes = [context.graph[name].shape[node["axis"]] for name in node.inputs]
     rows = context.normals.rows
     owner = _owners(node, sizes, context)
@@ -88,12 +92,12 @@ def _beside(node: Node, inputs: list[Value], context: Context) -> Result:
 
     def pullback(cotangent: Cotangent) -> Contributions:
         found: Contributions = []
-        for value, signal, (mine, source) in zip(inputs, signals, taken, strict=True):
+        for value, signal, back, (mine, source) in zip(inputs, signals, backs, taken, strict=True):
             if not isinstance(value, Signal) or not len(mine) or len(signal.values) == 1:
                 found.append(None)
                 continue
             parts = tuple(_to_source(part, mine, source, len(signal.values)) for part in cotangent.parts)
-            found.append(replace(cotangent, parts=parts))
+            found.append(back(replace(cotangent, parts=parts)))
         return found
 
     return Result(y, pullback)
