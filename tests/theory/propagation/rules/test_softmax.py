@@ -12,29 +12,53 @@ from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Unknown
 from fanin.theory.softmax import softmax_moments
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import agree, predicted
+from theory.propagation.simulation import agree, predicted, predicted_back
 
 LAW = InputLaw(second_moment=1.0, position=0.3, example=0.2)
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("classes", [10, 256])
-def test_over_channels(classes, log):
+@pytest.mark.parametrize(("classes", "width", "draws"), [(10, 256, 2000), (256, 512, 400)])
+def test_over_channels(classes, width, draws, log):
     m = Maker()
-    x = m.input(4, 3, 128)
-    before = m.linear(x, classes, variance=1 / 128)
+    x = m.input(24, 3, width)
+    before = m.linear(x, classes, variance=1 / width)
     y = m.softmax(before, log=log)
-    agree(m.graph(y), [before, y], {x: LAW}, draws=1000, tolerance=0.03, parameters=0.04)
+    agree(m.graph(y), [before, y], {x: LAW}, draws=draws, tolerance=0.01, parameters=0.012)
 
 
-@pytest.mark.parametrize("classes", [100, 1000, 30000])
-def test_second_moment_of_shares(classes):
+@pytest.mark.parametrize(("classes", "variance"), [(100, 1.0), (1000, 1.0), (30000, 1.0), (64, 9.0)])
+def test_exact_moments(classes, variance):
     m = Maker()
     x = m.input(4, classes)
     y = m.softmax(x)
-    squares, _ = softmax_moments(classes, 1.0)
-    found = run(m.graph(y), {x: InputLaw(second_moment=1.0)})
-    assert predicted(found, y)["q"] == pytest.approx(squares / classes, rel=0.03)
+    truth = softmax_moments(classes, variance)
+    found = run(m.graph(y), {x: InputLaw(second_moment=variance)})
+    assert predicted(found, y)["q"] == pytest.approx(truth.sum_squares / classes, rel=1e-4)
+    assert predicted_back(found, x)["q"] == pytest.approx(truth.backward / classes, rel=1e-4)
+
+
+def test_logits_that_vary_from_network_to_network():
+    """E sum p^2 grows with their variance, the more the larger it is."""
+
+    def found(width):
+        m = Maker()
+        x = m.input(4, width)
+        y = m.softmax(m.linear(x, 100, variance=4 / width))
+        return predicted(run(m.graph(y), {}), y)["q"]
+
+    aside = [softmax_moments(100, 4 * (1 + sign * math.sqrt(2 / 32))).sum_squares for sign in (1, -1)]
+    wide = softmax_moments(100, 4.0).sum_squares
+    assert found(32) / found(1 << 16) == pytest.approx(np.mean(aside) / wide, rel=5e-3)
+
+
+def test_a_mask_on_the_gradient():
+    """A factor on each class's gradient, which does not have to be drawn."""
+    m = Maker()
+    x = m.input(24, 256)
+    y = m.softmax(m.linear(x, 64, variance=0.3 / 256))
+    z = m.apply("multiply", y, m.weight(64, mean=1.0, variance=0.3))
+    agree(m.graph(z), [y, z], {x: InputLaw()}, draws=1600, parameters=0.015)
 
 
 def test_over_positions():

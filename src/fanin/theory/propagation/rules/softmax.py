@@ -1,4 +1,14 @@
-"""Softmax over channels, in groups of as many independent rows as there are channels."""
+r"""Softmax over channels, in groups of as many independent rows as there are channels.
+
+    y = p,      g_x = p (g - sum_j p_j g_j)
+    y = log p,  g_x = g - p sum_j g_j
+
+With b = p s or s, of a gradient that is s times independent normal numbers of second moments C:
+
+    E[g_x g_x'] = C E[b b' (1 - p - p') + p p' sum_j b_j b_j']
+
+Of normal logits E[y^2] and E[g_x^2] are exact, since in groups few classes have nearly all of p.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +18,10 @@ import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import covariance, normal
+from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.covariance import Covariance, alike
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import (
     STILL,
     Contributions,
@@ -19,6 +30,7 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
+from fanin.theory.softmax import softmax_moments
 
 
 def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -31,23 +43,42 @@ def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(Unknown(f"{node.name}: a softmax over positions outside of attention"))
     classes = int(np.prod([atom.size for atom in atoms]))
     groups = Groups(len(x.values), classes)
-    shares = groups.softmax(x.values)
-    log = node.get("log", False)
+    shares, log = groups.softmax(x.values), node.get("log", False)
+    forward, backward = _exact(x, classes) if x.normal and classes > 1 else (None, None)
     with np.errstate(divide="ignore"):
         values = groups.log_softmax(x.values) if log else shares
+    if forward is not None and not log:
+        values = 1 / classes + (values - 1 / classes) * _ratio(
+            forward / classes - classes**-2, np.var(shares, axis=0)
+        )
     y = replace(x, values=values, chance=STILL, chain=None, normal=False, profile=None)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        g = _drawn(cotangent, x, context)
-        back = g - shares * groups.sums(g) if log else shares * (g - groups.sums(shares * g))
-        return [cotangent.through(covariance(back, x.places), cotangent.chance)]
+        back = _Back(groups, shares, x.places, log)
+        found = sum((back.of(part) for part in cotangent.parts), np.zeros(()))
+        if forward is not None and backward is not None:
+            own = np.einsum("abab->ab", back.of(Part(np.ones((1, 1, 1)), np.ones(found.shape))))
+            scale = _ratio(1 - 2 / classes + forward if log else backward / classes, own)
+            found = found * scale[:, :, None, None] * scale
+        return [cotangent.through(alike(found, x.places), cotangent.chance)]
 
     return Result(y, pullback)
 
 
-def _drawn(cotangent: Cotangent, x: Signal, context: Context) -> Array:
-    drawn = [part.slope * normal(context.normals, part.inner) for part in cotangent.parts]
-    return np.sum(drawn, axis=0)
+def _exact(x: Signal, classes: int) -> tuple[Array, Array]:
+    """Return E sum p^2 and E sum (dp / dx)^2 at each place, on average over networks, each (points,)."""
+    variances = np.broadcast_to(np.var(x.values, axis=0).mean(axis=0), (len(x.places),))
+    change = float(np.std(x.chance[1]))
+    aside = [
+        [softmax_moments(classes, round(float(variance * (1 + sign * change)), 9)) for variance in variances]
+        for sign in (1, -1)
+    ]
+    found = np.mean(aside, axis=0)
+    return found[:, 0], found[:, 1]
+
+
+def _ratio(wanted: Array, found: Array) -> Array:
+    return np.sqrt(np.divide(wanted, found, out=np.ones_like(found), where=found > 0))
 
 
 class Groups:
@@ -69,10 +100,13 @@ class Groups:
         group[self._order] = np.arange(self.used) // self.each
         self._group = group[np.arange(rows) % self.used]
 
+    def of(self, values: Array) -> Array:
+        """Return the rows of each group, (groups, rows of each, ...)."""
+        return values[self._order].reshape(-1, self.each, *values.shape[1:])
+
     def sums(self, values: Array) -> Array:
         """Return the sum over the classes of each row's group, for each row."""
-        grouped = values[self._order].reshape(-1, self.each, *values.shape[1:])
-        return np.sum(grouped, axis=1)[self._group] * (self.classes / self.each)
+        return np.sum(self.of(values), axis=1)[self._group] * (self.classes / self.each)
 
     def softmax(self, values: Array) -> Array:
         """Return exp x / sum exp x."""
@@ -83,3 +117,36 @@ class Groups:
         """Return x - log sum exp x."""
         highest = np.max(values, axis=0, keepdims=True)
         return values - highest - np.log(self.sums(np.exp(values - highest)))
+
+
+class _Back:
+    """Gradients with respect to logits.
+
+    Args:
+        groups: The groups.
+        shares: p.
+        places: Of the logits.
+        log: Whether gradients are with respect to log p.
+    """
+
+    def __init__(self, groups: Groups, shares: Array, places: Places, log: bool) -> None:
+        self._groups = groups
+        self._whole = (len(shares), SAMPLES, len(places))
+        self._shares = np.broadcast_to(shares, self._whole)
+        self._log = log
+
+    def of(self, part: Part) -> Covariance:
+        """Return E[g_x g_x'] of a part of the gradient with respect to the result."""
+        slope = np.broadcast_to(part.slope, self._whole)
+        p, b = (self._flat(each) for each in (self._shares, slope if self._log else slope * self._shares))
+        crossed = (b * p).T @ b
+        found = (b.T @ b - crossed - crossed.T) / len(b)
+        ours, theirs = (self._groups.of(each) for each in (p, b))
+        scale = self._groups.classes / self._groups.each / self._groups.used
+        for mine, other in zip(ours, theirs, strict=True):
+            found += scale * (mine.T @ mine) * (other.T @ other)
+        return found.reshape(part.inner.shape) * part.inner
+
+    @staticmethod
+    def _flat(values: Array) -> Array:
+        return values.reshape(len(values), -1)
