@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from benchmarks.torchvision_on_cpu import allow_torchvision
 
 import fanin
+
+allow_torchvision()  # which Lightning imports, where it is installed
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(fanin.__path__, "fanin."))
 

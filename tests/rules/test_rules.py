@@ -232,6 +232,12 @@ def test_consequences_are_folded():
     assert [one.code for one in found[0].consequences] == ["SAT102"]
 
 
+def test_a_cause_is_as_grave_as_what_follows():
+    output = Output(spread(20.0), (32, 10), 700.0, "cross_entropy", layer="1", variation=1.0, tied=True)
+    found = diagnose(vitals(output=output)).findings
+    assert [(one.code, one.severity) for one in found] == [("OUT104", "error")]
+
+
 # Which findings
 
 

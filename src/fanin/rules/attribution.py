@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fanin.rules.finding import Finding
+from fanin.rules.finding import SEVERITIES, Finding
 
 EXPLAINS: dict[str, tuple[str, ...]] = {
     "NUM102": ("NUM", "SET", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
@@ -36,7 +36,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
 def attributed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return the causes, with what follows from each folded under it.
 
-    An info explains nothing: it is no fault.
+    An info explains nothing: it is no fault. A cause is as grave as what follows from it.
 
     Args:
         findings: Of all rules.
@@ -55,9 +55,14 @@ def attributed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         if place is None:
             causes.append(finding)
         else:
-            cause = causes[place]
-            causes[place] = replace(cause, consequences=(*cause.consequences, finding))
+            causes[place] = _with(causes[place], finding)
     return tuple(causes)
+
+
+def _with(cause: Finding, consequence: Finding) -> Finding:
+    """Return a cause with one more consequence, as grave as which it is."""
+    severity = min(cause.severity, consequence.severity, key=SEVERITIES.index)
+    return replace(cause, severity=severity, consequences=(*cause.consequences, consequence))
 
 
 def _cause(finding: Finding, causes: Sequence[Finding]) -> int | None:

@@ -151,6 +151,23 @@ def test_everything_is_as_before(train):
     assert [p.requires_grad for p in model.parameters()].count(False) == 1
 
 
+def test_buffers_that_are_assigned_anew():
+    class Counts(nn.Linear):
+        def __init__(self):
+            super().__init__(20, 4)
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x):
+            self.seen = self.seen + 1
+            return super().forward(x)
+
+    model = Counts()
+    before = model.seen
+    vitals(model, _batch(model), nn.CrossEntropyLoss())
+    assert model.seen is before
+    assert model.seen == 0
+
+
 def test_everything_is_as_before_when_the_model_fails():
     class Fails(nn.Module):
         def __init__(self):

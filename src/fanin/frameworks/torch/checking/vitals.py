@@ -126,11 +126,23 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
 @contextlib.contextmanager
 def _as_before(model: nn.Module, seed: int, *, train: bool) -> Iterator[None]:
     """Put modes, buffers and random states back; dropout modules rest meanwhile."""
-    with seeded(seed), in_mode(model, train), kept(model.buffers()):
+    with seeded(seed), in_mode(model, train), _same_buffers(model), kept(model.buffers()):
         for module in model.modules():
             if "drop" in type(module).__name__.lower():
                 module.training = False
         yield
+
+
+@contextlib.contextmanager
+def _same_buffers(model: nn.Module) -> Iterator[None]:
+    """Put the buffers themselves back: a module may have assigned new tensors."""
+    before = [(module, dict(module._buffers)) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, buffers in before:
+            module._buffers.clear()
+            module._buffers.update(buffers)
 
 
 def _can_train(model: nn.Module, batch: Batch) -> bool:
