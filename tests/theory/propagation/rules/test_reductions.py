@@ -23,6 +23,20 @@ def test_over_positions(function, keep):
     agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.015)
 
 
+@pytest.mark.parametrize("positions", [2, 24])
+def test_lengths_over_positions(positions):
+    """As ConvNeXt v2 compares channels: the root of a sum of squares, over the mean of all."""
+    m = Maker()
+    x = m.input(4, positions, N)
+    before = m.linear(x, N)
+    length = m.apply("sqrt", m.reduce(m.apply("square", before), "sum", (1,), keep=True))
+    level = m.apply("add", m.reduce(length, "mean", (2,), keep=True), 1e-6)
+    relative = m.apply("divide", length, level)
+    after = m.linear(relative, N)
+    law = InputLaw(position=0.2)
+    agree(m.graph(after), [before, relative, after], {x: law}, tolerance=0.03, parameters=0.07)
+
+
 def test_global_mean_of_an_image():
     m = Maker()
     x = m.input(3, 96, 6, 6)

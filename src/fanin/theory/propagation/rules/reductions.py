@@ -1,4 +1,4 @@
-"""Means and sums over channels, which are numbers, and over positions, which are normal by then."""
+"""Means and sums: over channels they are numbers, over positions normal by then, or gamma-distributed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import pinvh
+from scipy.special import gammaincinv, ndtr
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
-from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
@@ -22,6 +24,10 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
+
+_NARROW = 1e4  # a gamma distribution of such a shape is as good as a normal one
+_LEAST = 1e-3
+_RANK = 1e-6
 
 
 def reduce(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -82,22 +88,64 @@ def _mean(values: Array, places: Places, positions: bool) -> Array:
 
 
 def _over_positions(x: Signal, terms: float, context: Context) -> Result:
-    """Return each channel's mean or sum over positions: many terms, so a normal number with their moments."""
+    """Return each channel's mean or sum over positions, given its values at the points that are followed."""
     scale = terms / x.places.total
     if len(x.values) == 1:
         y = replace(x, values=_mean(x.values, x.places, True) * scale * x.places.total, places=Places())
         return Result(replace(y, chain=None), lambda cotangent: [cotangent])
-    mean = np.mean(np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places))), axis=0)
-    level = float(np.mean(mean @ x.places.share)) / x.places.total
-    centred = over_positions(x.covariance - level**2, x.places) / x.places.total**2
     factor = terms if terms > 1 else 1.0
-    values = (context.population(centred) + level) * factor
+    positive = float(np.min(x.values)) >= 0 < float(np.max(x.values))
+    values = _means_of_positions(x, positive, context) * factor
     chain = Chain(values, x.chance, lambda z: z)
-    y = Signal(values, Places(), x.width, x.examples, x.chance, chain=chain, normal=True)
+    y = Signal(values, Places(), x.width, x.examples, x.chance, chain=chain, normal=not positive)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        inner = cotangent.covariance(Places()) * (factor / x.places.total) ** 2
-        shape = (SAMPLES, len(x.places), SAMPLES, len(x.places))
-        return [cotangent.through(np.broadcast_to(inner, shape).copy(), cotangent.chance)]
+        share = cotangent.times(factor / x.places.total)
+        return [replace(share, parts=tuple(_everywhere(part, len(x.places)) for part in share.parts))]
 
     return Result(y, pullback)
+
+
+def _everywhere(part: Part, points: int) -> Part:
+    """Return the gradient of a mean with respect to all positions, which have the same one."""
+    shape = (SAMPLES, points, SAMPLES, points)
+    return Part(part.slope, np.broadcast_to(part.inner, shape).copy(), known=part.known, noise=part.noise)
+
+
+def _means_of_positions(x: Signal, positive: bool, context: Context) -> Array:
+    """Return the mean over all positions in each row: what its points tell of it, and a rest.
+
+    Args:
+        x: Of many positions.
+        positive: Whether no value is negative, as squares are not; then no mean is.
+        context: Of the run.
+
+    Returns:
+        (rows, samples, 1).
+    """
+    points, total = len(x.places), x.places.total
+    whole = np.broadcast_to(x.values, (len(x.values), SAMPLES, points))
+    levels = np.mean(whole, axis=0).mean(axis=0)
+    level = float(levels @ x.places.share) / total
+    found = x.covariance - levels[:, None, None] * levels
+    counts = pair_counts(x.places, SAMPLES)
+    along = np.sum(counts * found, axis=3) / (x.places.share[:, None] * total)  # of a point and the mean
+    flat = found.reshape(SAMPLES * points, -1)
+    weights = pinvh(flat, rtol=_RANK) @ along.reshape(-1, SAMPLES)
+    told = level + (whole - levels).reshape(len(whole), -1) @ weights
+    rest = over_positions(found, x.places)[:, 0, :, 0] / total**2 - along.reshape(-1, SAMPLES).T @ weights
+    rest = np.diag(np.maximum(np.diag(rest), 0.0)) + rest - np.diag(np.diag(rest))
+    drawn = context.population(rest[:, None, :, None])[..., 0]
+    return (_positive(told, drawn, float(np.mean(np.diag(rest))), level) if positive else told + drawn)[
+        ..., None
+    ]
+
+
+def _positive(told: Array, drawn: Array, variance: float, level: float) -> Array:
+    """Return sums of what is told and a normal rest as gamma-distributed values of the same two moments."""
+    told = np.maximum(told, _LEAST * level)
+    shapes = told**2 / max(variance, 1e-300)
+    if np.min(shapes) > _NARROW:
+        return np.maximum(told + drawn, _LEAST * level)
+    shapes = np.minimum(shapes, _NARROW)
+    return gammaincinv(shapes, ndtr(drawn / math.sqrt(variance))) * (told / shapes)
