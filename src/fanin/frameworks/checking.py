@@ -93,7 +93,7 @@ def at_widths(
         **options: As for `checked`.
 
     Raises:
-        FaninError: There is one width only, or the framework's models cannot be looked at so.
+        FaninError: There is one width only, or a model fails.
     """
     if len(set(widths)) < 2 or min(widths) < 1:
         raise FaninError(
@@ -104,10 +104,8 @@ def at_widths(
     for width in widths:
         with users_code(f"The function that makes the model fails for width {width}"):
             model = make(width)
-        framework = _framework(model)
-        if not hasattr(framework, "of_width"):
-            raise FaninError("widths is for PyTorch so far.", fix="leave widths out")
-        found.append(framework.of_width(model, x, y, width, loss=loss, given=given, seed=seed, **options))
+        of_width = _framework(model).of_width
+        found.append(of_width(model, x, y, width, loss=loss, given=given, seed=seed, **options))
     return tuple(found)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from fanin.errors import FaninError
 from fanin.frameworks.given import Given
-from fanin.frameworks.jax.checking.vitals import vitals as of_batch
+from fanin.frameworks.jax.checking.subject import Subject, subject_of
+from fanin.frameworks.jax.checking.vitals import vitals_of
 from fanin.frameworks.jax.signals import seeded
 from fanin.frameworks.signals import randomness
-from fanin.rules.vitals import Vitals
+from fanin.frameworks.vitals.widths import width_of
+from fanin.rules.vitals import Vitals, Width
 
-__all__ = ["seeded", "vitals"]
+__all__ = ["of_width", "seeded", "vitals"]
 
 
 def vitals(
@@ -29,7 +31,39 @@ def vitals(
         seed: Of what is drawn.
         **options: `params` of a function or a Linen module, `start`, `vmap` and `state` of Equinox.
     """
+    with randomness(sys.modules[__name__], seed):
+        subject = _subject(model, x, y, loss, given, seed, options)
+        return vitals_of(subject, described=given is not None)
+
+
+def of_width(
+    model: Any, x: Any, y: Any, width: int, *, loss: Any, given: Given | None, seed: int, **options: Any
+) -> Width:
+    """Return what a model of a width does, and how far a step moves it.
+
+    Args:
+        model: As for `vitals`.
+        x: As for `vitals`.
+        y: As for `vitals`.
+        width: Its width.
+        loss: As for `vitals`.
+        given: As for `vitals`.
+        seed: As for `vitals`.
+        **options: As for `vitals`.
+    """
+    with randomness(sys.modules[__name__], seed):
+        subject = _subject(model, x, y, loss, given, seed, options)
+
+        def run(values: Any) -> Any:
+            passed, gradients = subject.run(values)
+            return subject.seen(passed), gradients
+
+        return width_of(width, subject.values, run)
+
+
+def _subject(
+    model: Any, x: Any, y: Any, loss: Any, given: Given | None, seed: int, options: dict[str, Any]
+) -> Subject:
     if not (loss is None or isinstance(loss, str) or callable(loss)):
         raise FaninError(f"{loss!r} is no loss.", expected="a function (outputs, targets), a name, or None")
-    with randomness(sys.modules[__name__], seed):
-        return of_batch(model, x, y, loss=loss, given=given, seed=seed, options=options)
+    return subject_of(model, x, y, loss=loss, given=given, seed=seed, options=options)

@@ -12,12 +12,14 @@ from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
 from fanin.frameworks.given import Given
-from fanin.frameworks.keras.checking.vitals import vitals as of_batch
+from fanin.frameworks.keras.checking.subject import Subject
+from fanin.frameworks.keras.checking.vitals import vitals_of
 from fanin.frameworks.keras.signals import seeded
 from fanin.frameworks.signals import randomness
-from fanin.rules.vitals import Vitals
+from fanin.frameworks.vitals.widths import width_of
+from fanin.rules.vitals import Vitals, Width
 
-__all__ = ["seeded", "vitals"]
+__all__ = ["of_width", "seeded", "vitals"]
 
 
 def vitals(model: keras.Model, x: Any, y: Any, *, loss: Any, given: Given | None, seed: int) -> Vitals:
@@ -33,7 +35,32 @@ def vitals(model: keras.Model, x: Any, y: Any, *, loss: Any, given: Given | None
         seed: Of what is drawn.
     """
     with randomness(sys.modules[__name__], seed), _seeds_kept():
-        return of_batch(model, x, y, loss=loss, given=given, seed=seed)
+        subject = Subject(model, x, y, loss=loss, given=given, seed=seed)
+        return vitals_of(subject, described=given is not None)
+
+
+def of_width(
+    model: keras.Model, x: Any, y: Any, width: int, *, loss: Any, given: Given | None, seed: int
+) -> Width:
+    """Return what a model of a width does, and how far a step moves it.
+
+    Args:
+        model: As for `vitals`.
+        x: As for `vitals`.
+        y: As for `vitals`.
+        width: Its width.
+        loss: As for `vitals`.
+        given: As for `vitals`.
+        seed: As for `vitals`.
+    """
+    with randomness(sys.modules[__name__], seed), _seeds_kept():
+        subject = Subject(model, x, y, loss=loss, given=given, seed=seed)
+
+        def run(values: Any) -> Any:
+            passed = subject.run(values)
+            return subject.seen(passed), passed.gradients
+
+        return width_of(width, subject.values, run)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -56,14 +56,16 @@ def layers_of(several: Iterable[Seen]) -> tuple[Layer, ...]:
     Args:
         several: In the order of execution.
     """
+    return tuple(replace(layer_of(seen), name=name) for name, seen in numbered(several))
+
+
+def numbered(several: Iterable[Seen]) -> Iterator[tuple[str, Seen]]:
+    """Yield the name of each call with what was seen of it."""
     calls: dict[tuple[str, str], int] = {}
-    found: list[Layer] = []
     for seen in several:
         key = seen.name, seen.function or seen.kind
         calls[key] = calls.get(key, 0) + 1
-        name = seen.name if calls[key] == 1 else f"{seen.name}#{calls[key]}"
-        found.append(replace(layer_of(seen), name=name))
-    return tuple(found)
+        yield seen.name if calls[key] == 1 else f"{seen.name}#{calls[key]}", seen
 
 
 def axes_like(shape: tuple[int, ...], before: Sequence[Seen], usual: int = -1) -> tuple[int, ...]:

@@ -40,10 +40,20 @@ def unlocked(
         reached = [share for share, one in zip(found[-1], first, strict=True) if one is not None]
         if max(reached, default=0.0) < 1.0:
             break
-        values = [_stepped(one, gradient) for one, gradient in zip(values, now, strict=True)]
+        values = stepped(values, now)
         now = again(values)
         found.append(shares_of_zeros(now))
     return list(zip(*found, strict=True))
+
+
+def stepped(values: Sequence[Array], gradients: Gradients) -> list[Array]:
+    """Return values after a tiny step.
+
+    Args:
+        values: Of the parameters.
+        gradients: Their gradients.
+    """
+    return [_stepped(one, gradient) for one, gradient in zip(values, gradients, strict=True)]
 
 
 def _stepped(value: Array, gradient: Array | None) -> Array:

@@ -19,6 +19,7 @@ def reached(closed: Any, given: Sequence[int]) -> list[int]:
         given: For each input a set of whatever it depends on, as bits.
 
     Example:
+        >>> import jax
         >>> closed = jax.make_jaxpr(lambda a, b, c: (a * b, jax.lax.stop_gradient(c) + a))(1.0, 2.0, 3.0)
         >>> reached(closed, [0b1, 0b10, 0b100])
         [3, 1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from fanin.frameworks.jax.checking.blocks import above, repeated
 from fanin.frameworks.jax.checking.places import At, Places
-from fanin.graph.signal import Node, SignalGraph
+from fanin.frameworks.jax.checking.settling import settled, unit_axes, varying
+from fanin.graph.signal import Node
 from fanin.rules.vitals import Loss, Source
 from fanin.theory.recognition import recognize
 from fanin.theory.recognition.draft import Draft
@@ -25,7 +26,6 @@ FUNCTIONS = {
 _OTHER = ("embedding", "recurrent", "scan")
 _PRODUCTS = ("linear", "convolution")
 _NORM = re.compile(r"norm", re.IGNORECASE)
-_LAST = re.compile(r"\d+$")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Watching:
 
     def __init__(self, places: Places, *, modules: bool) -> None:
         self.places, self.graph = places, recognize(places.graph)
-        self._varies = _varying(self.graph)
+        self._varies = varying(self.graph)
         self._types = {node.source.layer: node.source.type for node in self.graph} if modules else {}
         found = [*self._operations(), *self._attentions(), *self._modules()]
         self.watched = sorted(found, key=lambda one: one.at.order)
@@ -170,10 +170,10 @@ class Watching:
         if all(len(self.graph[name].shape) < 2 for name in self._above(kernel.name)):
             return
         if node.op == "linear":
-            axes, theirs = _axes(node["equation"])
+            axes, theirs = unit_axes(node["equation"])
         else:
             axes, theirs = (node["y_axes"][1],), (node["kernel_axes"][0],)
-        end, axes = self._settled(node, axes)
+        end, axes = settled(self.graph, node, axes, self.places.of)
         for one in self._of(end, "weights", layer=node.source.layer):
             yield replace(
                 one,
@@ -183,26 +183,6 @@ class Watching:
                 kernel=self.places.of.get(kernel.name),
                 kernel_axes=theirs,
             )
-
-    def _settled(self, node: Node, axes: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
-        """Return a product behind its bias and moves of axes in its layer, and the axes of its units."""
-        end, found = node, axes
-        while node.name not in self.graph.outputs and node.name not in self.graph.layers.values():
-            readers = set(self.graph.readers[node.name])
-            after = self.graph[readers.pop()] if len(readers) == 1 else None
-            if after is None or after.source.layer != node.source.layer:
-                break
-            moved = _moved(node, after, axes) if node.name == after.inputs[0] or self._adds(after) else None
-            if moved is None:
-                break
-            node, axes = after, moved
-            if node.name in self.places.of:
-                end, found = node, axes
-        return end, found
-
-    def _adds(self, node: Node) -> bool:
-        """Return whether a node adds a parameter to data."""
-        return node.get("function") == "add" and sum(name in self._varies for name in node.inputs) == 1
 
     def _attentions(self) -> Iterator[Watched]:
         """Yield what is softmax over keys: not that of classes, which makes the output."""
@@ -221,8 +201,8 @@ class Watching:
         """Yield norms that no operation was told for, and blocks that follow each other."""
         normed = {node.source.layer for node in self.graph if node.op == "norm"}
         ends = [(name.partition("#")[0], end) for name, end in self.graph.layers.items()]
-        composite = {above for path, _ in ends for above in _above(path)}
-        blocks = composite & _repeated([path for path, _ in ends])
+        composite = {over for path, _ in ends for over in above(path)}
+        blocks = composite & repeated([path for path, _ in ends])
         for path, end in ends:
             if path in blocks:
                 yield from self._of(self.graph[end], "other", layer=path)
@@ -230,64 +210,8 @@ class Watching:
                 yield from self._of(self.graph[end], "norm", layer=path)
 
 
-def _above(path: str) -> list[str]:
-    """Return the paths of the modules that a module is in."""
-    parts = path.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def _repeated(paths: Sequence[str]) -> set[str]:
-    """Return the modules that follow others whose paths differ by the last number, or that are called again.
-
-    Example:
-        >>> sorted(_repeated(["block_0.attn_0", "block_0", "block_1.attn_0", "block_1", "head"]))
-        ['block_0', 'block_1']
-    """
-    several = {path for path, count in Counter(paths).items() if count > 1}
-    again = {path for path in several if not several.intersection(_above(path))}
-    stems = Counter(_LAST.sub("", path) for path in dict.fromkeys(paths))
-    return again | {path for path in paths if _LAST.search(path) and stems[_LAST.sub("", path)] > 1}
-
-
 def _of_states(node: Node) -> tuple[str, str]:
     """Return kind and function of an embedding, or of a recurrence: of its states, if a tanh bounds these."""
     inner = () if node.body is None else node.body.nodes
     bounded = any(step.get("function") == "tanh" for step in inner)
     return ("activation", "tanh") if bounded else ("other", "")
-
-
-def _varying(graph: SignalGraph) -> set[str]:
-    found: set[str] = set()
-    for node in graph:
-        if node.op == "input" or any(name in found for name in node.inputs):
-            found.add(node.name)
-    return found
-
-
-def _axes(equation: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the axes of a product's units, in its result and in its kernel.
-
-    Example:
-        >>> _axes("btd,dhk->bthk")
-        ((2, 3), (1, 2))
-    """
-    read, _, out = equation.partition("->")
-    x, _, kernel = read.partition(",")
-    units = [letter for letter in out if letter in kernel and letter not in x]
-    units = units or [letter for letter in out if letter in kernel]
-    return tuple(map(out.index, units)), tuple(map(kernel.index, units))
-
-
-def _moved(node: Node, after: Node, axes: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the axes of the units behind what adds a parameter or moves axes; None behind anything else."""
-    places = [axis % len(node.shape) for axis in axes]
-    if after.op == "permute":
-        return tuple(after["axes"].index(axis) for axis in places)
-    if after.op == "reshape":
-        before, behind = ([n for n, size in enumerate(one.shape) if size != 1] for one in (node, after))
-        same = [node.shape[n] for n in before] == [after.shape[n] for n in behind]
-        inside = all(axis in before for axis in places)
-        return tuple(behind[before.index(axis)] for axis in places) if same and inside else None
-    if after.get("function") == "add" and after.shape == node.shape:
-        return tuple(places)
-    return None

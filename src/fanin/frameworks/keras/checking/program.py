@@ -12,9 +12,11 @@ import numpy as np
 
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.keras.checking import batch, losses
-from fanin.frameworks.keras.checking.watch import Tape, Watch
+from fanin.frameworks.keras.checking.events import Tape
+from fanin.frameworks.keras.checking.watch import Watch
 from fanin.frameworks.keras.signal import mode_of, places_of
 from fanin.frameworks.vitals.inputs import as_array
+from fanin.rules.vitals import Loss
 
 _LAST = re.compile(r"_?\d+$")
 
@@ -46,7 +48,8 @@ class Program:
         self.trained = list(model.trainable_variables)
         self.fixed = list(model.non_trainable_variables)
         self.terms: list[losses.Term | None] = []
-        self.main, self.ends, self.kind = 0, "", "none"
+        self.main, self.ends = 0, ""
+        self.kind: Loss = "none"
         self.target: Any = None
         self.watch: Watch
 
@@ -89,8 +92,8 @@ class Program:
             return sum((ops.mean(one) for one in added[1:]), ops.mean(added[0]))
         if not any(self.terms):
             return self._weighted(outputs[0])
-        self.main = next(n for n, term in enumerate(self.terms) if term is not None)
-        self.kind = self.terms[self.main].kind  # pyright: ignore[reportOptionalMemberAccess]
+        known = [(n, term) for n, term in enumerate(self.terms) if term is not None]
+        self.main, self.kind = known[0][0], known[0][1].kind
         targets = self._targets(names, outputs)
         self.target = targets[self.main]
         with users_code("The loss fails"):
