@@ -49,6 +49,24 @@ class GroupedAttention(nn.Module):
         return torch.matmul(weights, v).transpose(1, 2).reshape(b, t, 16)
 
 
+class BiasedAttention(nn.Module):
+    """T5's decoder: a table of relative places is the mask, where it does not hide what comes later."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.table = nn.Linear(16, 48), nn.Embedding(7, 4)
+
+    def forward(self, x):
+        t = x.shape[1]
+        q, k, v = (y.unflatten(-1, (4, 4)).transpose(1, 2) for y in self.qkv(x).chunk(3, dim=-1))
+        places = torch.arange(t)
+        bias = self.table(places[None] - places[:, None] + 3).permute(2, 0, 1)[None]
+        seen = torch.ones(t, t).tril().bool().expand(2, 1, t, t)
+        mask = torch.where(seen, bias, torch.finfo(x.dtype).min)
+        y = f.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        return y.transpose(1, 2).flatten(2)
+
+
 class OneHead(nn.Module):
     def __init__(self):
         super().__init__()
@@ -106,6 +124,7 @@ class Activations(nn.Module):
 OPS = {
     CausalAttention: {"op": "attention", "causal": True, "heads": 4, "key_heads": 4, "scale": 0.5},
     GroupedAttention: {"op": "attention", "causal": True, "heads": 4, "key_heads": 2, "scale": 0.5},
+    BiasedAttention: {"op": "attention", "causal": True, "heads": 4, "scale": 1.0},
     OneHead: {"op": "attention", "causal": False, "heads": 1, "scale": 0.25},
     RmsNorm: {"op": "norm", "kind": "rms", "eps": 1e-5, "slots": ("scale",)},
     LayerNorm: {"op": "norm", "kind": "layer", "eps": 1e-6, "slots": ("scale", "offset")},
@@ -129,7 +148,7 @@ def test_each_is_one_node(kind):
     (node,) = [node for node in graph if node.op == OPS[kind]["op"]]
     assert {"op": node.op, **{name: node[name] for name in OPS[kind] if name != "op"}} == OPS[kind]
     assert not [node for node in graph if node.op in ("softmax", "matmul", "reduce")]
-    assert node.op != "attention" or len(node.inputs) == 3
+    assert node.op != "attention" or len(node.inputs) == (4 if kind is BiasedAttention else 3)
 
 
 def test_activations_have_their_names():

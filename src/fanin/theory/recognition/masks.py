@@ -88,18 +88,25 @@ def sorted_masks(draft: Draft, node: Node, masks: Sequence[Operand], axes: Axes)
 
 
 def terms(draft: Draft, masks: Sequence[Operand]) -> list[Operand]:
-    """Return masks with those that are made of two by "and", or by a sum, apart."""
+    """Return masks with those that are made of two apart: by "and", by a sum, or because one hides another."""
     found: list[Operand] = []
     waiting = list(masks)
     while waiting:
         mask = waiting.pop(0)
-        value = draft[mask.name]
-        both = "logical_and" if value.dtype == "bool" else "add"
-        if function(value, both) and len(value.inputs) == 2 and not draft.varies(mask.name):
-            waiting += [Operand(name, mask.letters, mask.factor) for name in value.inputs]
-        else:
+        parts = () if draft.varies(mask.name) else _parts(draft, draft[mask.name])
+        waiting += [Operand(name, mask.letters, mask.factor) for name in parts]
+        if not parts:
             found.append(mask)
     return found
+
+
+def _parts(draft: Draft, mask: Node) -> tuple[str, ...]:
+    """Return the two masks that one is made of; none where it is one of its own."""
+    if mask.dtype == "bool":
+        return mask.inputs if function(mask, "logical_and") and len(mask.inputs) == 2 else ()
+    if function(mask, "add"):
+        return mask.inputs if len(mask.inputs) == 2 else ()
+    return next(((condition.name, rest) for condition, rest in masked(draft, mask)), ())
 
 
 def _known_mask(draft: Draft, name: str) -> Node | None:
