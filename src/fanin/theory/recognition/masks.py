@@ -88,7 +88,7 @@ def sorted_masks(draft: Draft, node: Node, masks: Sequence[Operand], axes: Axes)
 
 
 def terms(draft: Draft, masks: Sequence[Operand]) -> list[Operand]:
-    """Return masks with those that are made of two apart: by "and", by a sum, or because one hides another."""
+    """Return masks with those that are made of two apart: by "and", by a sum, or as one hides another."""
     found: list[Operand] = []
     waiting = list(masks)
     while waiting:
