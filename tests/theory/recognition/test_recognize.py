@@ -240,6 +240,20 @@ def test_a_variance_of_something_else_is_no_norm():
     assert "norm" not in ops(found)
 
 
+def test_lengths_of_something_else():
+    """Divided by the length of another value, or by one that is kept above a number that counts."""
+
+    def other(params, x, y):
+        return x / jnp.sqrt(jnp.sum(y**2, -1, keepdims=True))
+
+    def clipped(params, x, y):
+        return x / jnp.maximum(jnp.sqrt(jnp.sum(x**2, -1, keepdims=True)), 2.0) + y
+
+    for function in (other, clipped):
+        _, found = both(function, values(3, 4), values(3, 4) + 1)
+        assert "norm" not in ops(found)
+
+
 @pytest.mark.parametrize("channel", [1, 3])
 def test_group_norm_around_reshapes(channel):
     shape = (2, 6, 4, 4) if channel == 1 else (2, 4, 4, 6)

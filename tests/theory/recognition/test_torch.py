@@ -87,6 +87,13 @@ class RmsNorm(nn.Module):
         return self.weight * (x * scale)
 
 
+class UnitLength(nn.Module):
+    """As queries and keys of Swin v2, whose products are cosines."""
+
+    def forward(self, x):
+        return f.normalize(x.unflatten(-1, (4, 4)), dim=-1).flatten(2)
+
+
 class LayerNorm(nn.Module):
     def __init__(self):
         super().__init__()
@@ -127,6 +134,7 @@ OPS = {
     BiasedAttention: {"op": "attention", "causal": True, "heads": 4, "scale": 1.0},
     OneHead: {"op": "attention", "causal": False, "heads": 1, "scale": 0.25},
     RmsNorm: {"op": "norm", "kind": "rms", "eps": 1e-5, "slots": ("scale",)},
+    UnitLength: {"op": "norm", "kind": "rms", "axes": (3,), "slots": ()},
     LayerNorm: {"op": "norm", "kind": "layer", "eps": 1e-6, "slots": ("scale", "offset")},
     ChannelsFirst: {"op": "norm", "kind": "layer", "axes": (1,), "slots": ("scale", "offset")},
 }

@@ -11,6 +11,7 @@ from fanin.theory.recognition.attention import attention
 from fanin.theory.recognition.bias import bias
 from fanin.theory.recognition.draft import Draft
 from fanin.theory.recognition.groups import group_norm
+from fanin.theory.recognition.lengths import unit_length
 from fanin.theory.recognition.losses import loss
 from fanin.theory.recognition.masks import apart
 from fanin.theory.recognition.means import mean, mean_of_means
@@ -25,7 +26,7 @@ Pattern = Callable[[Draft, Node], None]
 
 _PATTERNS: tuple[Pattern, ...] = (
     finite, bias, mean, mean_of_means, average, softmax, norm, folded_norm, scaled_norm, scaled_norm,
-    group_norm, scaled_norm, scaled_norm,
+    group_norm, scaled_norm, scaled_norm, unit_length,
 )  # fmt: skip
 
 
