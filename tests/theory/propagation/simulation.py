@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,11 +48,17 @@ class Simulated:
 
 
 def simulated(
-    graph: SignalGraph, laws: Mapping[str, InputLaw] | None = None, *, draws=800, loss=None, seed=0
+    graph: SignalGraph,
+    laws: Mapping[str, InputLaw] | None = None,
+    *,
+    draws=800,
+    loss=None,
+    seed=0,
+    names: Collection[str] | None = None,
 ) -> Simulated:
-    """Return the moments of a graph's values and gradients over random networks and inputs."""
+    """Return the moments of a graph's values and gradients, or of some of them, over random networks."""
     with one_thread():
-        return _simulated(graph, laws, draws, loss, seed)
+        return _simulated(graph, laws, draws, loss, seed, names)
 
 
 @contextmanager
@@ -65,31 +71,32 @@ def one_thread():
         torch.set_num_threads(threads)
 
 
-def _simulated(graph, laws, draws, loss, seed):
+def _simulated(graph, laws, draws, loss, seed, names):
     random = torch.Generator().manual_seed(seed)
     axes = axes_of(graph)
     forward, backward, parameters = {}, {}, {}
     for _ in range(draws):
-        values, weights = _forward(graph, laws or {}, random)
+        values, weights = _forward(graph, laws or {}, random, axes)
         _backward(graph, values, loss, random)
         for node in graph:
             x = values[node.name]
-            if node.op in ("parameter", "constant") or not x.is_floating_point():
+            wanted = node.op not in ("parameter", "constant") if names is None else node.name in names
+            if not wanted or not x.is_floating_point():
                 continue
             _record(forward, node, x.detach(), axes)
             if x.grad is not None:
                 _record(backward, node, x.grad, axes)
         for name, tensor in weights.items():
             if tensor.grad is not None:
-                parameters.setdefault(name, []).append({"q": float(tensor.grad.double().square().mean())})
+                parameters.setdefault(name, []).append({"q": _squares(tensor.grad) / tensor.numel()})
     return Simulated(_averaged(forward), _averaged(backward), _averaged(parameters))
 
 
-def _forward(graph, laws, random):
+def _forward(graph, laws, random, axes):
     values, weights = {}, {}
     for node in graph:
         if node.op == "input":
-            value = _given(node, laws.get(node.name, InputLaw()), graph, random)
+            value = _given(node, laws.get(node.name, InputLaw()), graph, random, axes[node.name])
         elif node.op == "parameter":
             value = _drawn(graph.weight[node["weight"]], random)
             weights[node["weight"]] = value
@@ -112,12 +119,11 @@ def _forward(graph, laws, random):
     return values, weights
 
 
-def _given(node: Node, law: InputLaw, graph, random):
+def _given(node: Node, law: InputLaw, graph, random, axes):
     if law.tokens:
         reader = next(other for other in graph if node.name in other.inputs)
         rows = graph[reader.inputs[1]].shape[0]
         return torch.randint(0, rows, node.shape, generator=random)
-    axes = axes_of(graph)[node.name]
     roles = [{atom.role for atom in axis} for axis in axes]
 
     def part(share, *varies):
@@ -187,7 +193,7 @@ def _backward(graph, values, loss, random):
 
 
 def _record(found, node: Node, x, axes):
-    found.setdefault(node.name, []).append(_moments(_laid(x, axes[node.name]).double()))
+    found.setdefault(node.name, []).append(_moments(_laid(x, axes[node.name])))
 
 
 def _laid(x, axes):
@@ -203,22 +209,25 @@ def _laid(x, axes):
 
 
 def _moments(x):
-    examples, positions, _ = x.shape
-    own = x.square()
-    found = {"q": own.mean(), "mean": x.mean()}
-
-    def pairs(summed, each, count):
-        return (summed.square() - each).mean() / (count * (count - 1))
-
-    if examples > 1:
-        found["example"] = pairs(x.sum(0), own.sum(0), examples)
-    if positions > 1:
-        found["position"] = pairs(x.sum(1), own.sum(1), positions)
-    if examples > 1 and positions > 1:
+    examples, positions, channels = x.shape
+    at_positions, of_examples = x.sum(0), x.sum(1)
+    every = at_positions.sum(0)
+    own, position, example, whole = (_squares(each) for each in (x, at_positions, of_examples, every))
+    apart, beside = examples * (examples - 1), positions * (positions - 1)
+    found = {"q": own / x.numel(), "mean": float(every.double().sum()) / x.numel()}
+    if apart:
+        found["example"] = (position - own) / (apart * positions * channels)
+    if beside:
+        found["position"] = (example - own) / (beside * examples * channels)
+    if apart and beside:
         # All pairs, less those of one example or of one position.
-        whole = x.sum((0, 1)).square() - x.sum(1).square().sum(0) - x.sum(0).square().sum(0) + own.sum((0, 1))
-        found["both"] = whole.mean() / (examples * (examples - 1) * positions * (positions - 1))
-    return {name: float(value) for name, value in found.items()}
+        found["both"] = (whole - example - position + own) / (apart * beside * channels)
+    return found
+
+
+def _squares(x):
+    flat = x.reshape(-1)
+    return float(flat @ flat)
 
 
 def _averaged(found):
@@ -279,7 +288,7 @@ def agree(
         parameters: Of E[dw^2] of weights, by a share of it.
     """
     found = run(graph, laws or {}, loss=loss)
-    truth = simulated(graph, laws, draws=draws, loss=loss)
+    truth = simulated(graph, laws, draws=draws, loss=loss, names=names)
     wrong = []
     for name in names:
         wrong += _different(f"{name} forward", predicted(found, name), truth.forward[name], tolerance)
