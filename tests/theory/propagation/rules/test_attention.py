@@ -145,6 +145,28 @@ def test_masks(masks, options):
     _masked(masks, **options)
 
 
+def test_cosines():
+    """Few features, of which products vary more where their length does."""
+    m = Maker()
+    x = m.input(4, T, N)
+    features = 16
+    heads = N // features
+
+    def unit(x):
+        apart = m.permute(m.reshape(x, 4, T, heads, features), 0, 2, 1, 3)
+        return m.apply("multiply", m.norm(apart, "rms", axes=(3,), channel=3), features**-0.5)
+
+    query, key = (unit(m.linear(x, N)) for _ in range(2))
+    value = m.permute(m.reshape(m.linear(x, N), 4, T, heads, features), 0, 2, 1, 3)
+    temperature = m.apply("exp", m.weight(heads, 1, 1, variance=0.0, mean=2.3))
+    made = m.attention(m.apply("multiply", query, temperature), key, value, scale=1.0)
+    graph = m.graph(made)
+    found, truth = run(graph, {x: LAW}), simulated(graph, {x: LAW}, draws=80)
+    _close(predicted(found, made), truth.forward[made], ("q", "example", "position"), 0.03)
+    _close(predicted_back(found, value), truth.backward[value], ("q", "example", "position"), 0.04)
+    _close(predicted_back(found, key), truth.backward[key], ("q",), 0.06)
+
+
 @pytest.mark.parametrize("masked", [False, True])
 def test_windows(masked):
     """Each query sees the six keys of its window, and of the last window not those of the other half."""

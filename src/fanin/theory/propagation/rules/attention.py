@@ -24,6 +24,7 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, alike, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.rules.heads import Heads
+from fanin.theory.propagation.rules.lengths import of_one_length
 from fanin.theory.propagation.rules.local import in_windows
 from fanin.theory.propagation.rules.scores import Scoring
 from fanin.theory.propagation.signal import (
@@ -63,6 +64,7 @@ def _attended(
         _features(node, context, 0),
         context,
         scoring,
+        (of_one_length(node.inputs[0], context.graph), of_one_length(node.inputs[1], context.graph)),
     )
     wanted = heads.outputs(value.covariance) + _overlap(node, operands, heads, context)
     places = query.places

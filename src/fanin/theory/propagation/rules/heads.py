@@ -50,6 +50,7 @@ class Heads:
         features: int,
         context: Context,
         scoring: Scoring,
+        even: tuple[bool, bool] = (False, False),
     ) -> Heads:
         """Return heads for queries and keys of these second moments.
 
@@ -59,12 +60,14 @@ class Heads:
             features: Of a head.
             context: Of the run.
             scoring: What becomes of products of queries and keys.
+            even: Whether all queries of a place have the same length, and all keys.
         """
         places = key[1]
         numbers = SAMPLES * places.total * max(len(query[1]), features)
         heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
         q = _at_points(query[0], heads, features, context)
         k = _everywhere(*key, heads, features, context)
+        q, k = (_of_one_length(x) if same else x for x, same in zip((q, k), even, strict=True))
         logits, slopes = scoring.logits(q, k, query[1], places, context)
         return cls(query[1], places, q, k, _softmax(logits), slopes)
 
@@ -216,6 +219,12 @@ def _everywhere(found: Covariance, places: Places, heads: int, features: int, co
     result[:, 0] += together + against
     result[:, 1] += together - against
     return result
+
+
+def _of_one_length(vectors: Vectors) -> Vectors:
+    """Return vectors of the mean length of those of a place."""
+    squares = np.mean(vectors**2, axis=-1, keepdims=True)
+    return vectors * np.sqrt(np.mean(squares, axis=(0, 1), keepdims=True) / np.maximum(squares, 1e-30))
 
 
 def _parts(inner: Covariance, places: Places) -> tuple[Covariance, tuple[Array, Array]]:
