@@ -16,6 +16,8 @@ from fanin.rules.vitals import Vitals, Width
 
 __all__ = ["of_width", "seeded", "vitals"]
 
+_OPTIONS = ("params", "start", "state", "vmap")
+
 
 def vitals(
     model: Any, x: Any, y: Any, *, loss: Any, given: Given | None, seed: int, **options: Any
@@ -64,6 +66,8 @@ def of_width(
 def _subject(
     model: Any, x: Any, y: Any, loss: Any, given: Given | None, seed: int, options: dict[str, Any]
 ) -> Subject:
+    if unknown := set(options) - set(_OPTIONS):
+        raise FaninError(f"There is no option {min(unknown)}.", expected=", ".join(_OPTIONS))
     if not (loss is None or isinstance(loss, str) or callable(loss)):
         raise FaninError(f"{loss!r} is no loss.", expected="a function (outputs, targets), a name, or None")
     return subject_of(model, x, y, loss=loss, given=given, seed=seed, options=options)

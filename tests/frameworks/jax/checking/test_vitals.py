@@ -185,6 +185,11 @@ def test_without_arrays():
     assert made.layers[0].output.scale > 1
 
 
+def test_unknown_options():
+    with pytest.raises(FaninError, match="There is no option parms"):
+        vitals(lambda p, x: x @ p["w"], parms={"w": np.ones((12, 3))})
+
+
 def test_networks_born_dead():
     def make():
         model = nnx.Sequential(nnx.Linear(12, 1, rngs=nnx.Rngs(int(np.random.randint(1000)))), nnx.relu)  # noqa: NPY002

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 from keras import layers
@@ -13,13 +15,17 @@ init = keras.initializers
 
 
 def chain(*sizes, kernel, act="relu", last=None, bias="zeros", head=None):
-    """Return layers of these sizes with an activation inside of each but the last."""
-    model = [keras.Input((sizes[0],))]
-    shared = {"activation": act, "kernel_initializer": kernel, "bias_initializer": bias}
-    model += [layers.Dense(size, **shared) for size in sizes[1:-1]]
-    head = head or kernel
-    model.append(layers.Dense(sizes[-1], activation=last, kernel_initializer=head, bias_initializer=bias))
-    return keras.Sequential(model)
+    """Return layers of these sizes with an activation inside of each but the last.
+
+    An initializer draws the same again and again: functions make a new one for each layer.
+    """
+
+    def dense(size, activation, kernel):
+        made = (one() if inspect.isfunction(one) else one for one in (kernel, bias))
+        return layers.Dense(size, activation, True, *made)
+
+    body = [dense(size, act, kernel) for size in sizes[1:-1]]
+    return keras.Sequential([keras.Input((sizes[0],)), *body, dense(sizes[-1], last, head or kernel)])
 
 
 def base_cnn(kernel, head=None):
@@ -52,6 +58,14 @@ def points():
     return tuple(one.numpy() for one in torchs.points())
 
 
+def small():
+    return init.RandomUniform(-0.05, 0.05)
+
+
+def wide():
+    return init.RandomNormal(stddev=1.0)
+
+
 SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
 
 
@@ -64,7 +78,6 @@ def a9():
 
 
 def b3():
-    small = init.RandomUniform(-0.05, 0.05, seed=1)
     return chain(2, *[5] * 8, 1, kernel=small, head="he_uniform", last="sigmoid"), *points(), BINARY
 
 
@@ -85,20 +98,19 @@ def b5():
 
 def c1():
     x, y = digits()
-    wide = init.RandomNormal(stddev=1.0)
-    model = chain(784, 30, 10, kernel=wide, act=None, bias=init.RandomNormal(stddev=1.0))
+    model = chain(784, 30, 10, kernel=wide, act=None, bias=wide)
     return model, x, np.eye(10, dtype="float32")[y], "mse"
 
 
 def c3():
     x = np.random.default_rng(0).uniform(0, 10000, (128, 3)).astype("float32")
-    model = chain(3, 3, 2, 1, kernel=init.RandomUniform(-0.05, 0.05), act="tanh", last="softmax")
+    model = chain(3, 3, 2, 1, kernel=small, act="tanh", last="softmax")
     return model, x, (x[:, :1] > 5000).astype("float32"), BINARY
 
 
 def c6():
     x = np.random.default_rng(0).uniform(0, 10, (64, 11)).astype("float32")
-    model = chain(11, 12, 12, 1, kernel=init.RandomNormal(stddev=0.05), last="relu")
+    model = chain(11, 12, 12, 1, kernel=lambda: init.RandomNormal(stddev=0.05), last="relu")
     *body, kernel, bias = model.get_weights()
     model.set_weights([*map(np.abs, body), -np.abs(kernel), bias])
     return model, x, (x[:, :1] > 5).astype("float32"), BINARY
