@@ -265,7 +265,7 @@ def test_arrays():
         (lambda y: y.square().sum(), "other", True),
         ("mse", "mse", True),
     ],
-    ids=str,
+    ids=["module", "nll", "bce", "other", "one", "name"],
 )
 def test_losses(loss, kind, logits):
     model = nn.Linear(20, 4)
