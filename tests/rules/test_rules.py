@@ -182,6 +182,8 @@ def test_parameters_without_a_gradient():
     cut = parameter("2.weight", gradient=None)
     assert codes(vitals(parameters=[parameter("0.weight"), cut])) == ["SET102"]
     assert not codes(vitals(parameters=[parameter("0.weight"), replace(cut, trained=False)]))
+    both = [parameter("0.weight"), replace(cut, zero=(1.0,) * 4)]
+    assert codes(vitals(parameters=both)) == ["SET102"], "what has no gradient is not stuck"
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class Parameter:
     @property
     def stuck(self) -> bool:
         """Whether its whole gradient is exactly zero, at step 0 and after all steps that were made."""
-        return len(self.zero) > 1 and min(self.zero) == 1.0
+        return self.gradient is not None and len(self.zero) > 1 and min(self.zero) == 1.0
 
 
 @dataclass(frozen=True)
