@@ -7,7 +7,7 @@ of positions. Normal values are drawn anew from these; others keep their rows, e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -128,3 +128,59 @@ def _dealt(x: Signal, places: Places, normals: Normals) -> Array:
 def _level(values: Array, places: Places) -> float:
     """Return E[x^2] over all positions."""
     return float(np.mean(values**2, axis=(0, 1)) @ places.share) / places.total
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of equal sizes.
+
+    Args:
+        size: Positions of a window.
+        number: How many windows there are.
+    """
+
+    size: int
+    number: int
+
+    def all(self, points: int) -> Places:
+        """Return the places of all windows."""
+        return Places((self.size * self.number,), points)
+
+    def one(self, x: Signal, normals: Normals) -> Signal:
+        """Return a value in one window; other windows are as other examples are."""
+        whole = moved(x, self.all(x.places.points), normals).signal
+        places = Places((self.size,), x.places.points)
+        values = whole.values if whole.values.shape[2] == 1 else whole.values[..., : len(places)]
+        examples = x.examples * self.number
+        return replace(whole, values=values, places=places, examples=examples, chain=None)
+
+    def of_all(self, found: Covariance, places: Places, far: Array) -> Covariance:
+        """Return second moments over all windows from those of one.
+
+        Args:
+            found: Of one window.
+            places: Its places.
+            far: Of positions of two windows, of one example and of two.
+        """
+        total, every, result = self.size * self.number, self.all(places.points), []
+        for matrix, across in zip(split(found), far, strict=True):
+            same, apart = to_blocks(matrix, places)
+            near = apart * (self.size - 1) + across * (total - self.size)
+            result.append(from_blocks(same, near / max(total - 1, 1), every))
+        return joined(*result)
+
+
+def returned(each: Cotangent | None, windows: Windows, far: Array, x: Signal) -> Cotangent | None:
+    """Return the gradient of a value of many windows from that of one window.
+
+    Args:
+        each: The gradient with respect to one window.
+        windows: The windows.
+        far: Its second moments at positions of two windows, of one example and of two.
+        x: The value.
+    """
+    if each is None:
+        return None
+    one, every = Places((windows.size,), x.places.points), windows.all(x.places.points)
+    found = windows.of_all(each.covariance(one), one, far)
+    return replace(each.through(between(found, every, x.places), each.chance), met=each.met)

@@ -9,7 +9,7 @@ from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.steps import split_up
 from fanin.theory.propagation.run import run
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import simulated
+from theory.propagation.simulation import predicted, predicted_back, simulated
 
 N, STEPS, BATCH = 64, 12, 6
 GATES = {"lstm": ("input", "forget", "cell", "output"), "gru": ("reset", "update", "new"), "rnn": ("all",)}
@@ -68,6 +68,44 @@ def test_few_rows_say_the_same(loss):
     for name in found[0]:
         values = [each[name] for each in found]
         assert np.std(values) < 0.12 * np.mean(values), name
+
+
+def test_rows_of_an_image():
+    """Each row is a sequence of its own, whose steps were not told apart before."""
+    m, rows, columns = Maker(), 3, 5
+    x = m.input(4, N, rows, columns)
+    image = m.apply("tanh", m.convolution(x, N, (1, 1)))
+    sequences = m.reshape(m.permute(image, 0, 2, 3, 1), 4 * rows, columns, N)
+    kernels, biases = (
+        (m.weight(N, N, variance=1 / N), m.weight(N, N, variance=0.5 / N)),
+        (m.weight(N), m.weight(N)),
+    )
+    y = m.node(
+        "recurrent",
+        sequences,
+        *kernels,
+        *biases,
+        shape=(4 * rows, columns, N),
+        kind="rnn",
+        layers=1,
+        bidirectional=False,
+        batch_first=True,
+        nonlinearity="tanh",
+        weights=(("kernel", "recurrent", "bias", "recurrent_bias"),),
+        gates=("all",),
+        reset_after=True,
+        states=0,
+        returns="outputs",
+    )
+    z = m.linear(m.reshape(y, 4, rows * columns, N), N)
+    graph = m.graph(z)
+    found, truth = run(graph, {}), simulated(graph, draws=400)
+    for name in (image, y, z):
+        assert predicted(found, name)["q"] == pytest.approx(truth.forward[name].value["q"], rel=0.04)
+        assert predicted_back(found, name)["q"] == pytest.approx(truth.backward[name].value["q"], rel=0.06)
+    gradients = _gradients(found)
+    for name, measured in truth.parameters.items():
+        assert gradients[name] == pytest.approx(measured.value["q"], rel=0.1), name
 
 
 def test_what_examples_have_in_common():

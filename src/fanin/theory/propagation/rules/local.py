@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from fanin.graph.signal import Node
-from fanin.theory.propagation.alignment import between, moved
+from fanin.theory.propagation.alignment import Windows, between, returned
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
+from fanin.theory.propagation.covariance import Covariance, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal, Unknown
@@ -44,9 +44,9 @@ def in_windows(
         return None
     if totals[0] * sizes[1] != totals[1] * sizes[0] or totals[1] != totals[2]:
         return Result(Unknown(f"{node.name}: it sees some positions, and not those of windows"))
-    of_query, of_key = (_Windows(size, total // size) for size, total in zip(sizes, totals, strict=False))
-    query, key, value = operands
-    made = attended((of_query.one(query, context), of_key.one(key, context), of_key.one(value, context)))
+    of_query, of_key = (Windows(size, total // size) for size, total in zip(sizes, totals, strict=False))
+    (query, key, value), normals = operands, context.normals
+    made = attended((of_query.one(query, normals), of_key.one(key, normals), of_key.one(value, normals)))
     inner, pullback = made
     if not isinstance(inner, Signal) or pullback is None:
         return made
@@ -57,7 +57,7 @@ def in_windows(
         found = pullback(cotangent.through(outer, cotangent.chance))
         far = _apart(y, cotangent) * (of_query.size / of_key.size) ** 2
         shares = zip(found, (of_query, of_key, of_key), (0 * far, 0 * far, far), operands, strict=False)
-        return [*(_returned(*share) for share in shares), *found[3:]]
+        return [*(returned(*share) for share in shares), *found[3:]]
 
     return Result(y, back)
 
@@ -74,54 +74,8 @@ def _apart(x: Signal, cotangent: Cotangent | None = None) -> Array:
     return np.array([matrix[0, -1] for matrix in split(one)])
 
 
-def _drawn(inner: Signal, windows: _Windows, wanted: Covariance, context: Context) -> Signal:
+def _drawn(inner: Signal, windows: Windows, wanted: Covariance, context: Context) -> Signal:
     values = context.population(wanted)
     chain = Chain(values, inner.chance, lambda z: z)
-    return replace(inner, values=values, places=windows.all(inner.places.points), chain=chain)
-
-
-def _returned(each: Cotangent | None, windows: _Windows, far: Array, x: Signal) -> Cotangent | None:
-    if each is None:
-        return None
-    one, every = Places((windows.size,), x.places.points), windows.all(x.places.points)
-    found = windows.of_all(each.covariance(one), one, far)
-    return replace(each.through(between(found, every, x.places), each.chance), met=each.met)
-
-
-@dataclass(frozen=True)
-class _Windows:
-    """Windows of equal sizes.
-
-    Args:
-        size: Positions of a window.
-        number: How many windows there are.
-    """
-
-    size: int
-    number: int
-
-    def all(self, points: int) -> Places:
-        """Return the places of all windows."""
-        return Places((self.size * self.number,), points)
-
-    def one(self, x: Signal, context: Context) -> Signal:
-        """Return a value in one window."""
-        whole = moved(x, self.all(x.places.points), context.normals).signal
-        places = Places((self.size,), x.places.points)
-        values = whole.values if whole.values.shape[2] == 1 else whole.values[..., : len(places)]
-        return replace(whole, values=values, places=places, chain=None)
-
-    def of_all(self, found: Covariance, places: Places, far: Array) -> Covariance:
-        """Return second moments over all windows from those of one.
-
-        Args:
-            found: Of one window.
-            places: Its places.
-            far: Of positions of two windows, of one example and of two.
-        """
-        total, every, result = self.size * self.number, self.all(places.points), []
-        for matrix, across in zip(split(found), far, strict=True):
-            same, apart = to_blocks(matrix, places)
-            near = apart * (self.size - 1) + across * (total - self.size)
-            result.append(from_blocks(same, near / max(total - 1, 1), every))
-        return joined(*result)
+    places, examples = windows.all(inner.places.points), inner.examples // windows.number
+    return replace(inner, values=values, places=places, examples=examples, chain=chain)

@@ -49,7 +49,8 @@ def _one_direction(
     wanted = 1 if node.get("returns") == "cell" else 0
     body = SignalGraph(tuple(cell.nodes), tuple(cell.weights), (*outputs, outputs[wanted]))
     zeros: Value = Fixed(np.zeros(()), (cell.batch, units))
-    attributes = {"carried": carried, "length": x.places.total, "reverse": reverse, "output": carried}
+    length = node.shape[1 if node.get("batch_first") and len(node.shape) > 2 else 0]
+    attributes = {"carried": carried, "length": length, "reverse": reverse, "output": carried}
     given: list[Value] = [*[zeros] * carried, x]
     found = scan(replace(node, attributes=attributes, body=body), given, context)
     pullback = found.pullback

@@ -13,6 +13,7 @@ from fanin.theory.propagation.context import Context, Inner
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.sequences import step_by_step
 from fanin.theory.propagation.rules.steps import Steps, as_part, sampled, split_up
 from fanin.theory.propagation.signal import (
     Contributions,
@@ -50,8 +51,14 @@ def scan(node: Node, inputs: list[Value], context: Context) -> Result:
     sequences = [value for value in inputs[carried:] if isinstance(value, Signal)]
     if len(sequences) < len(inputs) - carried or not sequences:
         return Result(Unknown(f"{node.name}: a scan over what is no signal"))
-    steps = _Recurrence(node, inputs, sequences[0], context)
-    return steps.result()
+    steps = Places(sequence(node["length"]), sequences[0].places.points)
+    if any(value.places.total % steps.total for value in sequences):
+        return Result(Unknown(f"{node.name}: a scan over some positions of {sequences[0].places.total}"))
+
+    def scanned(given: list[Signal]) -> Result:
+        return _Recurrence(node, [*inputs[:carried], *given], given[0], context).result()
+
+    return step_by_step(sequences, steps, context, scanned)
 
 
 @dataclass(eq=False)
