@@ -251,3 +251,15 @@ def test_a_law_of_weights_made_by_a_function():
     assert isinstance(law, Law)
     assert law.mean == pytest.approx(np.exp(0.125), rel=1e-3)
     assert law.second_moment == pytest.approx(np.exp(0.5), rel=1e-2)
+
+
+def test_a_gate_of_what_is_zero():
+    """A layer that starts as 0, as last ones of residual branches may: its gate's gradient is 0, and known."""
+    m = Maker()
+    x = m.input(4, 64)
+    gate = m.apply("sigmoid", m.linear(x, 64))
+    y = m.apply("multiply", m.linear(x, 64, variance=0.0), gate)
+    found = run(m.graph(m.apply("add", x, y)), {})
+    assert predicted_back(found, gate)["q"] == 0.0
+    assert sum(part.second_moment for part in found.context.gradients["w0"]) == 0.0
+    assert sum(part.second_moment for part in found.context.gradients["w1"]) > 0.0

@@ -110,6 +110,8 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
             if isinstance(operand, float):
                 continue
             back = _through(cotangent, slope, apart and len(signals) == 1 and isinstance(operand, Signal))
+            if back is None and node["function"] == "multiply":  # with what is 0: so is the gradient
+                back = cotangent.times(0.0)
             if isinstance(operand, Signal) and back is not None:
                 back = _drifted(back, operand, operands, arrays, applied)
             if isinstance(operand, Kernel) and back is not None:
