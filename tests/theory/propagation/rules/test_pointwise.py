@@ -254,7 +254,7 @@ def test_a_law_of_weights_made_by_a_function():
 
 
 def test_a_gate_of_what_is_zero():
-    """A layer that starts as 0, as last ones of residual branches may: its gate's gradient is 0, and known."""
+    """A layer that starts as 0, as last ones of residual branches may: its gate's gradient is 0."""
     m = Maker()
     x = m.input(4, 64)
     gate = m.apply("sigmoid", m.linear(x, 64))

@@ -37,6 +37,19 @@ def test_lengths_over_positions(positions):
     agree(m.graph(after), [before, relative, after], {x: law}, tolerance=0.03, parameters=0.07)
 
 
+@pytest.mark.parametrize("function", ["sum", "mean", "max", "min"])
+@pytest.mark.parametrize("axis", [2, 3])
+def test_branches(function, axis):
+    """As selective kernels join theirs, or a maxout layer: over two or three of the axes of channels."""
+    m = Maker()
+    x = m.input(4, 6, N)
+    before = m.linear(x, 192)
+    apart = m.reshape(m.apply("silu", before), 4, 6, *((3, 64) if axis == 2 else (64, 3)))
+    y = m.reduce(apart, function, (axis,))
+    after = m.linear(m.apply("tanh", y), N)
+    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.02, parameters=0.03)
+
+
 def test_global_mean_of_an_image():
     m = Maker()
     x = m.input(3, 96, 6, 6)

@@ -109,9 +109,8 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         for operand, array, slope, returned in zip(operands, arrays, slopes, backs, strict=True):
             if isinstance(operand, float):
                 continue
-            back = _through(cotangent, slope, apart and len(signals) == 1 and isinstance(operand, Signal))
-            if back is None and node["function"] == "multiply":  # with what is 0: so is the gradient
-                back = cotangent.times(0.0)
+            alone = apart and len(signals) == 1 and isinstance(operand, Signal)
+            back = _through(cotangent, slope, alone, node["function"])
             if isinstance(operand, Signal) and back is not None:
                 back = _drifted(back, operand, operands, arrays, applied)
             if isinstance(operand, Kernel) and back is not None:
@@ -124,10 +123,12 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
     return Result(y, pullback)
 
 
-def _through(cotangent: Cotangent, slope: Array | float, independent: bool) -> Cotangent | None:
+def _through(
+    cotangent: Cotangent, slope: Array | float, independent: bool, function: str
+) -> Cotangent | None:
     """Return a gradient times a slope, which may know nothing of it; None where there is none."""
-    if not np.any(slope):
-        return None
+    if not np.any(slope):  # of a product with what is 0, the gradient is 0
+        return cotangent.times(0.0) if function == "multiply" else None
     return times(cotangent, np.asarray(slope)) if independent else cotangent.times(slope)
 
 

@@ -15,6 +15,7 @@ from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.rules.branches import over_branches
 from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
@@ -41,6 +42,8 @@ def reduce(node: Node, inputs: list[Value], context: Context) -> Result:
     roles = {atom.role for atom in atoms}
     if not atoms:
         return Result(x, lambda cotangent: [cotangent])
+    if roles == {"channel"} and (made := over_branches(node, x, atoms, context)) is not None:
+        return made
     if "batch" in roles or name not in ("mean", "sum", "variance"):
         return Result(Unknown(f"{node.name}: {name} over {', '.join(sorted(roles))}"))
     positions = [atom for atom in atoms if atom.role == "position"]
