@@ -68,6 +68,18 @@ def test_over_positions():
     assert isinstance(run(m.graph(y), {}).values[y], Unknown)
 
 
+def test_logits_that_vary_by_more_than_they_are():
+    """Of layers of one channel, from network to network."""
+    m = Maker()
+    x = m.input(4, 64)
+    for _ in range(3):
+        x = m.linear(x, 1)
+    y = m.softmax(m.linear(x, 10), axis=1)
+    found = run(m.graph(y), {})
+    assert float(np.std(found.values[y].chance)) == 0.0
+    assert predicted(found, y)["mean"] == pytest.approx(0.1, rel=0.01)
+
+
 @pytest.mark.parametrize(("rows", "classes"), [(64, 10), (64, 64), (64, 1000)])
 def test_groups(rows, classes):
     values = np.random.default_rng(0).normal(size=(rows, 2, 1))

@@ -32,6 +32,8 @@ from fanin.theory.propagation.signal import (
 )
 from fanin.theory.softmax import softmax_moments
 
+_LARGEST = 0.9  # relative change of a variance that networks are taken to differ by
+
 
 def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
     """Return a softmax, or its logarithm, over channels."""
@@ -68,7 +70,7 @@ def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
 def _exact(x: Signal, classes: int) -> tuple[Array, Array]:
     """Return E sum p^2 and E sum (dp / dx)^2 at each place, on average over networks, each (points,)."""
     variances = np.broadcast_to(np.var(x.values, axis=0).mean(axis=0), (len(x.places),))
-    change = float(np.std(x.chance[1]))
+    change = min(float(np.std(x.chance[1])), _LARGEST)
     aside = [
         [softmax_moments(classes, round(float(variance * (1 + sign * change)), 9)) for variance in variances]
         for sign in (1, -1)
