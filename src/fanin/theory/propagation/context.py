@@ -49,6 +49,8 @@ class Context:
         points: Points of a block that each node needs.
         forward: What a node makes of its inputs, for graphs inside of nodes.
         gradients: What came out for weights.
+        beside: Weights that a weight is used with as one, as a gain with its kernel; and by how much larger
+            the second moment of their gradients is.
         inside: What came out for layers inside of nodes, by the node and the layer.
     """
 
@@ -58,6 +60,7 @@ class Context:
     points: Mapping[str, int]
     forward: Callable[[Node, list[Value], Context], Result]
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
+    beside: dict[str, dict[str, float]] = field(default_factory=dict)
     inside: dict[tuple[str, str], Inner] = field(default_factory=dict)
     _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 
@@ -126,6 +129,22 @@ class Context:
         """Take down what a weight's use adds to E[dw^2]."""
         if weight:
             self.gradients.setdefault(weight, []).append(Gradient(second_moment, chance))
+        for other, ratio in self.beside.get(weight, {}).items():
+            self.gradient(other, second_moment * ratio, chance)
+
+    def used_with(self, kernel: Kernel, others: Mapping[Kernel, float], size: int) -> None:
+        """Say which weights make one together.
+
+        Args:
+            kernel: The one whose gradient is taken down, of its value with all factors.
+            others: Each with the derivative of the whole with respect to it, a root mean square.
+            size: Values of the whole, each of which depends on one of every weight's.
+        """
+        for other, slope in others.items():
+            uses = size / max(math.prod(other.shape), 1)
+            if kernel.weight and kernel.factor and other.weight and other.weight != kernel.weight:
+                ratio = uses * (slope * other.factor / kernel.factor) ** 2
+                self.beside.setdefault(kernel.weight, {})[other.weight] = ratio
 
     def of_elements(self, kernel: Kernel, node: Node, cotangent: Cotangent, like: Signal) -> None:
         """Take down the gradient of a weight that is used element by element: a sum over all of its uses.

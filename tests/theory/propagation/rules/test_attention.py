@@ -108,7 +108,9 @@ def _masked(masks, *, causal=False, gain=2.0, window=0, cap=0.0):
     _close(predicted_back(found, value), truth.backward[value], ("q", "example", "position"), 0.04)
     for name in (query, key):
         _close(predicted_back(found, name), truth.backward[name], ("q",), 0.06)
-    return found, truth
+    for name in ("w3",) if len(truth.parameters) > 3 else ():
+        total = sum(part.second_moment for part in found.context.gradients[name])
+        assert total == pytest.approx(truth.parameters[name].value["q"], rel=0.06)
 
 
 def _bools(m):
@@ -130,16 +132,24 @@ def _table(m):
     return [m.weight(HEADS, T, T, variance=0.5), *_slopes(m)]
 
 
+def _places(m):
+    """A table of relative places, each row of which is there for several pairs."""
+    ids = _known(m, [[i - j + T - 1 for i in range(T)] for j in range(T)], T, T, dtype="int64")
+    rows = m.embedding(ids, m.weight(2 * T - 1, HEADS, variance=0.5))
+    return [m.permute(rows, 2, 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("masks", "options"),
     [
         (_bools, {}),
         (_slopes, {"causal": True}),
         (_table, {}),
+        (_places, {"gain": 1.0}),
         (lambda m: [], {"causal": True, "window": 3}),
         (lambda m: [], {"cap": 0.7, "gain": 3.0}),
     ],
-    ids=["bools", "slopes", "table", "window", "cap"],
+    ids=["bools", "slopes", "table", "places", "window", "cap"],
 )
 def test_masks(masks, options):
     _masked(masks, **options)

@@ -63,6 +63,21 @@ def test_a_standardized_kernel():
     agree(m.graph(y), [x, y], {x: InputLaw()}, tolerance=0.02, parameters=0.04)
 
 
+def test_weights_that_make_one_together():
+    """A sum of two kernels, and a product: each learns. What scales a whole filter is left out."""
+    m = Maker()
+    x = m.input(8, N)
+    both = m.apply("add", m.weight(N, N, variance=1 / N), m.apply("multiply", m.weight(N, N), 0.05))
+    masked = m.apply("multiply", both, m.weight(N, N, variance=0.5, mean=1.0))
+    y = m.node("linear", x, masked, shape=(8, N), equation="ab,cb->ac")
+    graph = m.graph(m.linear(m.apply("tanh", y), 64))
+    agree(graph, [x, y], {x: InputLaw()}, tolerance=0.02, parameters=0.05)
+    gain = m.apply("multiply", m.weight(N, N), m.weight(N, 1, variance=0.0, mean=0.1))
+    z = m.node("linear", x, gain, shape=(8, N), equation="ab,cb->ac")
+    found = run(m.graph(z), {})
+    assert [name for name in ("w4", "w5") if name in found.context.gradients] == ["w4"]
+
+
 def test_weights_of_unknown_laws():
     m = Maker()
     x = m.constant(((1.0, 2.0),), 1, 2)

@@ -21,7 +21,7 @@ import numpy as np
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, alike, split
+from fanin.theory.propagation.covariance import Covariance, alike, joined, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.rules.heads import Heads
 from fanin.theory.propagation.rules.lengths import of_one_length
@@ -31,6 +31,7 @@ from fanin.theory.propagation.signal import (
     IMAGINED,
     Chain,
     Contributions,
+    Kernel,
     Result,
     Signal,
     Unknown,
@@ -50,12 +51,19 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     if scoring is None:
         return Result(Unknown(f"{node.name}: its mask is not known"))
     operands = query, key, value
-    local = in_windows(node, operands, context, lambda given: _attended(node, given, scoring, context))
-    return local or _attended(node, operands, scoring, context)
+
+    def attended(given: tuple[Signal, Signal, Signal]) -> Result:
+        return _attended(node, given, scoring, inputs[3:], context)
+
+    return in_windows(node, operands, context, attended) or attended(operands)
 
 
 def _attended(
-    node: Node, operands: tuple[Signal, Signal, Signal], scoring: Scoring, context: Context
+    node: Node,
+    operands: tuple[Signal, Signal, Signal],
+    scoring: Scoring,
+    masks: list[Value],
+    context: Context,
 ) -> Result:
     query, key, value = operands
     heads = Heads.drawn(
@@ -80,21 +88,57 @@ def _attended(
         outer = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
         seen = seen + _by_heads(heads.spread_of_keys(outer), node, query, context)
-        back = [cotangent.through(each, seen) for each in _gradients(node, operands, heads, outer, context)]
+        logits = heads.centred(value.covariance, _features(node, context, 2), context)
+        back = [
+            cotangent.through(each, seen)
+            for each in _gradients(node, operands, heads, logits, outer, context)
+        ]
         back[1] = replace(
             back[1], met=_met(node, operands, heads, outer, back[1].covariance(key.places), context)
         )
-        return [*back, *[None] * (len(node.inputs) - 3)]
+        added = heads.of_logits(logits, outer)
+        return [
+            *back,
+            *(_of_mask(mask, added, heads, query.examples, cotangent, seen, node, context) for mask in masks),
+        ]
 
     return Result(y, pullback)
 
 
+def _of_mask(
+    mask: Value,
+    added: float,
+    heads: Heads,
+    examples: int,
+    cotangent: Cotangent,
+    seen: Array,
+    node: Node,
+    context: Context,
+) -> Cotangent | None:
+    """Return the gradient of what is added to logits, and take down that of a table.
+
+    Each entry of a table is there for many pairs of places, whose gradients are independent.
+    """
+    if isinstance(mask, Signal):
+        same = np.eye(len(mask.places)) * added
+        return cotangent.through(joined(same, 0 * same), seen)
+    if isinstance(mask, Kernel) and mask.weight:
+        pairs = max(node.get("heads") or 1, 1) * heads.queries.total * heads.keys.total
+        uses = pairs * examples / context.graph.weight[mask.weight].size
+        context.of_values(mask, added * uses, seen, 2.0)
+    return None
+
+
 def _gradients(
-    node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, outer: Covariance, context: Context
+    node: Node,
+    operands: tuple[Signal, Signal, Signal],
+    heads: Heads,
+    logits: list[Array],
+    outer: Covariance,
+    context: Context,
 ) -> tuple[Covariance, Covariance, Covariance]:
     """Return second moments of the gradients of queries, keys and values."""
     query, key, value = operands
-    logits = heads.centred(value.covariance, _features(node, context, 2), context)
     products = heads.query_products * outer
     of_keys = np.sum([heads.of_keys(each, products) for each in logits], axis=0)
     scale = node["scale"] ** 2

@@ -131,6 +131,17 @@ class Heads:
         weights = scale * self.weights * self.slopes
         return [weights * (v[..., feature][:, :, None] - means[..., feature, None]) for feature in range(few)]
 
+    def of_logits(self, logits: list[Array], outer: Covariance) -> float:
+        """Return E[(g_i . b_ij)^2], averaged over all queries and keys: of the gradient of a logit.
+
+        Args:
+            logits: b, as `centred` returns them.
+            outer: E[g g'] between points of queries.
+        """
+        squares = sum((np.mean(np.sum(each**2, axis=-1), axis=0) for each in logits), np.zeros(()))
+        own = np.einsum("sisi->si", outer) * squares
+        return float(np.mean(own @ self.queries.share)) / (self.queries.total * self.keys.total)
+
     def of_queries(self, logits: list[Array]) -> Covariance:
         """Return E sum_jj' b_ij b_i'j' k_j . k_j' / features between points of queries."""
         shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)

@@ -276,9 +276,24 @@ def _of_weights(node: Node, operands: list[Value | float], applied: Function, co
     law = Law(float(np.mean(values)), float(np.var(values)), node["function"])
     largest = max(kernels, key=lambda kernel: np.prod(kernel.shape))
     with np.errstate(all="ignore"):
-        slope = applied.slopes(*arrays, values)[operands.index(largest)]
-    factor = float(np.sqrt(np.mean(np.square(slope)))) * largest.factor
-    return Kernel(law, node.shape, largest.weight, factor)
+        slopes = [float(np.sqrt(np.mean(np.square(each)))) for each in applied.slopes(*arrays, values)]
+    made = replace(largest, law=law, shape=node.shape, parts=(), axis=0)
+    made = replace(made, factor=slopes[operands.index(largest)] * largest.factor)
+    others = {
+        operand: slope
+        for operand, slope in zip(operands, slopes, strict=True)
+        if isinstance(operand, Kernel) and operand is not largest and _known_beside(operand, node)
+    }
+    context.used_with(made, others, math.prod(node.shape))
+    return made
+
+
+def _known_beside(kernel: Kernel, node: Node) -> bool:
+    """Return whether a weight's gradient follows from that of what it is a part of.
+
+    One that scales many others sums products of them and their gradients, which know of each other.
+    """
+    return node["function"] in ("add", "subtract") or math.prod(kernel.shape) == math.prod(node.shape)
 
 
 def _entries(value: Value | float, context: Context) -> Array:
