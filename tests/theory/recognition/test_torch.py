@@ -165,3 +165,20 @@ def test_activations_have_their_names():
     assert [name for name in names if name not in ("add", "subtract", "multiply")] == [
         "gelu_tanh", "quick_gelu", "gelu", "squared_relu", "mish",
     ]  # fmt: skip
+
+
+def test_a_layer_within_an_activation_stays_on_the_way():
+    """As StarReLU has a ReLU inside: what reads its square reads the layer too."""
+
+    class Squared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu, self.out = nn.ReLU(), nn.Linear(16, 16)
+
+        def forward(self, x):
+            return self.out(self.relu(x) ** 2)
+
+    graph = recognize(signal_graph(Squared(), (torch.randn(2, 16),)))
+    names = [node["function"] for node in graph if node.op == "elementwise"]
+    assert names == ["relu", "square"]
+    assert graph.readers[graph.layers["relu"]]

@@ -81,8 +81,9 @@ def _steps(draft: Draft, node: Node, root: str) -> list[Node] | None:
         if step.name == root or step.name in steps:
             continue
         steps[step.name] = step
-        # What was put together may read past the root.
-        if len(steps) > _LONGEST or step.op != "elementwise":
+        # What was put together may read past the root. A layer within would end where nothing goes on.
+        within = step is not node and draft.is_end(step.name)
+        if len(steps) > _LONGEST or step.op != "elementwise" or within:
             return None
         waiting += [draft[name] for name in step.inputs]
     return [step for name, step in draft.nodes.items() if name in steps]
