@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,26 @@ _FEW = 64
 """Rows that are enough to tell how much chance there is."""
 
 
+class Curvature(NamedTuple):
+    """Second derivatives H_j of what is differentiated, with respect to channels at place j, of two places.
+
+    Args:
+        products: E[tr H_j H_j'] / channels, which is dE[g g'] / dE[x x'].
+        traces: E[tr H_j tr H_j'].
+    """
+
+    products: Covariance
+    traces: Covariance
+
+    def times(self, products: Covariance | float, traces: Covariance | float) -> Curvature:
+        """Return it with factors."""
+        return Curvature(self.products * products, self.traces * traces)
+
+    def plus(self, other: Curvature) -> Curvature:
+        """Return that of the sum of two independent terms."""
+        return Curvature(self.products + other.products, self.traces + other.traces)
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """A factor times a normal population of mean 0 that knows nothing of the signals.
@@ -28,7 +50,7 @@ class Part:
         known: Whether the population is 1 everywhere: the factor is the gradient.
         noise: Relative changes of the population's second moment in imagined networks, by the chance of so
             few channels, (2, IMAGINED).
-        bent: How the population's second moments go with those of the signal that it is the gradient of.
+        curvature: Of what the population is the gradient of.
     """
 
     slope: Array
@@ -36,7 +58,7 @@ class Part:
     population: object = field(default_factory=object)
     known: bool = False
     noise: Array = field(default_factory=lambda: STILL)
-    bent: Covariance | None = None
+    curvature: Curvature | None = None
 
     @property
     def size(self) -> float:
@@ -82,24 +104,24 @@ class Cotangent:
         chance: Array = STILL,
         drift: Array = STILL[0],
         doubt: float = 0.0,
-        bent: Covariance | None = None,
+        curvature: Curvature | None = None,
     ) -> Cotangent:
         """Return a gradient that is a normal population."""
-        return cls((Part(np.ones((1, 1, 1)), inner, bent=bent),), chance, drift, doubt)
+        return cls((Part(np.ones((1, 1, 1)), inner, curvature=curvature),), chance, drift, doubt)
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] between places."""
         return sum((part.covariance(places) for part in self.parts), np.zeros(_shape(places)))
 
-    def through(self, inner: Covariance, chance: Array, bent: Covariance | None = None) -> Cotangent:
+    def through(self, inner: Covariance, chance: Array, curvature: Curvature | None = None) -> Cotangent:
         """Return what sums over channels make of it: a normal population, with as much drift.
 
         Args:
             inner: Its second moments.
             chance: Its relative changes.
-            bent: How they go with those of the signal.
+            curvature: Of what it is the gradient of.
         """
-        return Cotangent.normal(inner, chance, self.drift, self.doubt, bent)
+        return Cotangent.normal(inner, chance, self.drift, self.doubt, curvature)
 
     @property
     def growth(self) -> float:
@@ -197,8 +219,9 @@ def _folded(part: Part) -> Part:
         return part
     level = np.broadcast_to(part.slope[0], part.inner.shape[:2])
     inner = part.inner * level[:, :, None, None] * level
-    bent = None if part.bent is None else part.bent * (level[:, :, None, None] * level) ** 2
-    return Part(np.ones((1, 1, 1)), inner, noise=part.noise, bent=bent)
+    squared = (level[:, :, None, None] * level) ** 2
+    curvature = None if part.curvature is None else part.curvature.times(squared, squared)
+    return Part(np.ones((1, 1, 1)), inner, noise=part.noise, curvature=curvature)
 
 
 def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -209,9 +232,9 @@ def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     others = tuple(part for part in parts if len(part.slope) > 1)
     # A population of its own: the sum is another one than each of them.
     inner = np.sum([part.inner for part in plain], axis=0)
-    bent = [part.bent for part in plain if part.bent is not None]
-    whole = np.sum(bent, axis=0) if bent else None
-    return (Part(np.ones((1, 1, 1)), inner, noise=_noise(plain), bent=whole), *others)
+    curved = [part.curvature for part in plain if part.curvature is not None]
+    whole = functools.reduce(Curvature.plus, curved) if curved else None
+    return (Part(np.ones((1, 1, 1)), inner, noise=_noise(plain), curvature=whole), *others)
 
 
 def _noise(parts: Sequence[Part]) -> Array:

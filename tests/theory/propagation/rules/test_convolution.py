@@ -90,3 +90,17 @@ def test_what_chance_does_in_two_layers():
     y = m.apply("relu", m.convolution(x, 16, (1, 1), variance=2 / 16))
     out = m.reduce(m.apply("relu", m.convolution(y, 16, (1, 1), variance=2 / 16)), "mean", (2, 3))
     agree(m.graph(out), [], draws=1500, parameters=0.05)
+
+
+@pytest.mark.parametrize("pool", [False, True])
+def test_gradients_along_signals(pool):
+    """Weights are in the gradients that they are multiplied with, which adds up from layer to layer."""
+    m = Maker()
+    y = m.input(4, 32, 8, 8)
+    before = []
+    for layer in range(4):
+        y = m.convolution(y, 32, (3, 3), padding=1, bias=0.0, variance=2 / (9 * 32))
+        before.append(y)
+        y = m.apply("relu", y)
+        y = m.pool(y, "max", (2, 2), stride=2) if pool and layer == 2 else y
+    agree(m.graph(m.reduce(y, "mean", (2, 3))), [before[0]], draws=1500, tolerance=0.025, parameters=0.07)

@@ -5,27 +5,42 @@ With r_d the share of a block's outputs whose tap d reads a block of inputs, and
     E[y_o^2] = (C_in / groups) Var(w) sum_d r_d E[x^2]
     E[y_o y_o'] = (C_in / groups) Var(w) sum_d r_d E[x x'] r_d^T, less where both windows were the same
 
-Backward the same holds with C_out, and as many outputs for each input as read it. Borders are blocks of their
-own, since windows there reach beyond the image.
+Backward the same holds with C_out, and as many outputs for each input as read it. W is in the gradients, too:
+the gradient of an input x has Var(w) x sum_d tr H_d more, H_d the second derivatives at the output that reads
+x by tap d. Of one tap that is nothing on average over the channels of x, of two it adds up.
+
+Borders are blocks of their own, since windows there reach beyond the image.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Curvature, Part
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
+from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import over_windows, smoothed
 from fanin.theory.propagation.places import Places
-from fanin.theory.propagation.responses import gained, response
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
-from fanin.theory.propagation.windows import Axis, fitted, gathered, one_block, over_blocks, returned, shares
+from fanin.theory.propagation.windows import (
+    Axis,
+    Sums,
+    fitted,
+    gathered,
+    one_block,
+    over_blocks,
+    returned,
+    shares,
+)
+
+_LITTLE = 3e-3
+"""What gradients have along signals is left out where it is less than this share of them."""
 
 
 def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -33,47 +48,106 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     x, kernel = inputs[:2]
     if not isinstance(x, Signal) or not isinstance(kernel, Kernel) or kernel.law is None:
         return Result(Unknown(why_not(node, x, kernel)))
-    places, source, reads = _geometry(node, x, context)
-    given = returned(reads, places, source)
+    geometry = _Geometry.of(node, x, context)
+    places, reads = geometry.places, geometry.reads
     channels = context.size(node.inputs[0], "channel") / node["groups"]
     outs = context.size(node.name, "channel") / node["groups"]
     law, axes = kernel.law, len(node["stride"])
-    windows = _over_windows(x.covariance, x.places, source, places, reads)
+    windows = _over_windows(x.covariance, x.places, geometry.source, places, reads)
     taps = float(np.average(reads.sum(axis=(0, 2)), weights=places.sizes))
     outputs = Outputs(node, x, kernel, inputs[2:], context, channels * taps)
-    scale = channels * law.variance
+    scale, returns = channels * law.variance, outs * law.second_moment
     y = outputs.drawn(scale * windows, places)
     y = replace(y, overlap=over_windows(x, taps, axes))
 
-    def back(found: Covariance) -> Covariance:
-        whole = _over_windows(found, places, places, source, given)
-        return outs * law.second_moment * over_blocks(whole, source, x.places)
-
     def pullback(cotangent: Cotangent) -> Contributions:
-        found, bent = cotangent.covariance(places), response(cotangent, y)
+        found, curved = cotangent.covariance(places), curvature(cotangent, y)
         seen = context.seen_back(cotangent, y)
-        more = gained(bent, windows, scale, over_windows(x, taps, axes, node["groups"]))
+        more = gained(curved, windows, scale, over_windows(x, taps, axes, node["groups"]))
         of_kernel = OfKernel.over(found, windows, places, x.examples, more)
         outputs.take_down(of_kernel.times(1 / len(reads)), cotangent, y)
-        # What bends it came through windows, too.
-        on = None if bent is None else back(bent) * scale * taps * smoothed(taps, axes)
-        return [cotangent.through(back(found), seen, on), *[None] * (len(inputs) - 1)]
+        back = cotangent.through(returns * geometry.back(found, x.places), seen)
+        if curved is not None:
+            on = returns * scale * taps * smoothed(taps, axes)
+            back = _bent(
+                back, curved.times(on, scale**2), geometry, x, context, 1 / channels**2 / node["groups"]
+            )
+        return [back, *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 
 
-def _geometry(node: Node, x: Signal, context: Context) -> tuple[Places, Places, Array]:
-    """Return the blocks of the outputs and of the inputs, and how often taps read which."""
-    into = _shape(context.graph[node.inputs[0]].shape, node["x_axes"])
-    out = _shape(node.shape, node["y_axes"])
-    points = context.points[node.name]
-    if len(out) == 1 and len(x.places.sizes) > 1 and out == into:
-        places = replace(x.places, points=points)
-    else:
-        places = Places.image(out, points)
-    labels = x.places.labels(into)
-    source = fitted(x.places, into, labels)
-    return places, source, shares(_axes(node, into, out, context), places.labels(out), labels)
+def _bent(
+    back: Cotangent, curved: Curvature, geometry: _Geometry, x: Signal, context: Context, share: float
+) -> Cotangent:
+    """Return a gradient with what it has along the signal, and with second derivatives.
+
+    Args:
+        back: The gradient with respect to x of weights that know nothing of it.
+        curved: What an output adds to second derivatives with respect to x.
+        geometry: Where windows lie.
+        x: The signal.
+        context: Of the run.
+        share: Second moments of what the gradient has along x, as a share of those of traces.
+    """
+    products = geometry.back(curved.products, x.places)
+    traces, by_tap = geometry.sums(curved.traces, x.places), geometry.back(curved.traces, x.places)
+    (part,) = back.parts
+    along = Part(x.values, share * (traces - by_tap))
+    added, total = (context.total(each.covariance(x.places), x.places, x.examples) for each in (along, part))
+    more = (along,) if added > _LITTLE * total else ()
+    return replace(back, parts=(replace(part, curvature=Curvature(products, traces)), *more))
+
+
+@dataclass(frozen=True, eq=False)
+class _Geometry:
+    """Where windows lie.
+
+    Args:
+        places: Of the outputs.
+        source: Of the inputs, as far as their blocks fit the image.
+        reads: How often taps of outputs read which inputs, (taps, blocks, read blocks).
+        axes: Windows along each axis.
+        shapes: Of the images of inputs and of outputs.
+        labels: The part of each axis that inputs and outputs belong to.
+    """
+
+    places: Places
+    source: Places
+    reads: Array
+    axes: list[Axis]
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    labels: tuple[list[np.ndarray], list[np.ndarray]]
+
+    @classmethod
+    def of(cls, node: Node, x: Signal, context: Context) -> _Geometry:
+        into = _shape(context.graph[node.inputs[0]].shape, node["x_axes"])
+        out = _shape(node.shape, node["y_axes"])
+        points = context.points[node.name]
+        if len(out) == 1 and len(x.places.sizes) > 1 and out == into:
+            places = replace(x.places, points=points)
+        else:
+            places = Places.image(out, points)
+        labels = x.places.labels(into), places.labels(out)
+        axes = _axes(node, into, out, context)
+        reads = shares(axes, labels[1], labels[0])
+        return cls(places, fitted(x.places, into, labels[0]), reads, axes, (into, out), labels)
+
+    def back(self, found: Covariance, target: Places) -> Covariance:
+        """Return sums of second moments of outputs over those that read an input by the same tap."""
+        given = returned(self.reads, self.places, self.source)
+        return over_blocks(
+            _over_windows(found, self.places, self.places, self.source, given), self.source, target
+        )
+
+    def sums(self, found: Covariance, target: Places) -> Covariance:
+        """Return second moments of sums over all outputs that read an input."""
+        weights = [
+            axis.weights(length, True).T * axis.source.shape[1]
+            for axis, length in zip(self.axes, self.shapes[0], strict=True)
+        ]
+        sums = Sums.of(weights, self.places, self.source, *self.labels)
+        return over_blocks(sums.moments(found, self.places), self.source, target)
 
 
 def _shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fanin.theory.propagation.cotangent import Part
+from fanin.theory.propagation.cotangent import Curvature, Part
 from fanin.theory.propagation.covariance import joined, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
@@ -80,7 +80,15 @@ class Largest:
         slope = (part.slope[..., None] * taken)[..., self.windows, self.taps] * self.factors
         same, apart = (matrix[np.ix_(self.windows, self.windows)] for matrix in split(part.inner))
         more = np.sum(self.again * split(part.inner)[0][self.windows], axis=1)
-        return Part(slope, joined(same * self.within + np.diag(more), apart * self.between))
+        return Part(
+            slope,
+            joined(same * self.within + np.diag(more), apart * self.between),
+            curvature=None if part.curvature is None else self._spread(part.curvature),
+        )
+
+    def _spread(self, curvature: Curvature) -> Curvature:
+        """Return second derivatives at each point that are those at its window."""
+        return Curvature(*(found[:, self.windows][:, :, :, self.windows] for found in curvature))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,11 @@ import numpy as np
 from fanin.graph.axes import Atom, letters
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Curvature
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
+from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places
-from fanin.theory.propagation.responses import gained, response
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 
@@ -52,15 +52,17 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         seen = context.seen_back(cotangent, y)
         outer = mean_place(found, places) if sums.made else found
         at = ONE if sums.positions or sums.made else x.places
-        bent = None if sums.made else response(cotangent, y)
-        more = gained(None if bent is None else _at(bent, places, at), inner, scale, own)
+        bent = None if sums.made else curvature(cotangent, y)
+        if bent is not None:
+            bent = Curvature(*(_at(each, places, at) for each in bent))
+        more = gained(bent, inner, scale, own)
         of_kernel = OfKernel.over(_at(outer, places, at), inner, at, x.examples, more)
         outputs.take_down(of_kernel.times(sums.shared * (1 + cotangent.met * overlap(x))), cotangent, y)
         wanted = sums.fan_out * law.second_moment * outer
         back = _apart(wanted, x.places) if sums.positions else _at(wanted, places, x.places)
         on = None
         if bent is not None and not sums.positions:
-            on = sums.fan_out * law.second_moment * scale * _at(bent, places, x.places)
+            on = bent.times(sums.fan_out * law.second_moment * scale, scale**2)
         return [replace(cotangent.through(back, seen, on), met=cotangent.met), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
