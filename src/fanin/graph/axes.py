@@ -408,14 +408,22 @@ def _reduce(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
 
 def _attention(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:
     query, key, value = inputs[:3]
+    turned = _between_channels(query) and _between_channels(key)
     for operand in (query, key, value):
-        _tell(operand[-1], "channel")
-        _tell(operand[-2], "position", over=True)
+        if not turned:
+            _tell(operand[-1], "channel")
+            _tell(operand[-2], "position", over=True)
         for axis in operand[1:-2]:
             _tell(axis, "channel")
     for one, other in zip(query[:-3], key[:-3], strict=False):
         _same(one, other)
     return [*query[:-1], value[-1]]
+
+
+def _between_channels(operand: list[_Axis]) -> bool:
+    """Return whether queries or keys are channels that have places for features, and are told so."""
+    roles = [{leaf.role for leaf in _leaves(axis)} for axis in operand[-2:]]
+    return roles == [{"channel"}, {"position"}]
 
 
 def _embedding(node: Node, inputs: list[list[_Axis]]) -> list[_Axis]:

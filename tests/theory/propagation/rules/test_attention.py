@@ -205,6 +205,41 @@ def test_windows(masked):
     _close(predicted_back(found, x), truth.backward[x], ("q",), 0.03)
 
 
+@pytest.mark.parametrize("gain", [0.3, 3.0])
+def test_attention_between_channels(gain):
+    """Over all places of an image, as XCiT has it."""
+    m = Maker()
+    image = m.convolution(m.input(4, 16, 3, 4), N, (3, 3), padding=1)
+    x = m.permute(m.reshape(image, 4, N, 12), 0, 2, 1)
+    query, key, value = (m.linear(x, N, variance=v / N) for v in (gain, gain, 1.0))
+
+    def heads(name):
+        return m.permute(m.reshape(name, 4, 12, HEADS, N // HEADS), 0, 2, 3, 1)
+
+    made = m.attention(*map(heads, (query, key, value)), scale=12**-0.5)
+    y = m.reshape(m.permute(made, 0, 3, 1, 2), 4, 12, N)
+    out = m.linear(y, N)
+    graph = m.graph(out)
+    found, truth = run(graph, {}), simulated(graph, draws=60)
+    moments = ("q", "example", "position", "both")
+    for name in (made, out):
+        _close(predicted(found, name), truth.forward[name], moments, 0.04)
+    _close(predicted_back(found, value), truth.backward[value], moments, 0.06)
+    for name in (query, key):
+        _close(predicted_back(found, name), truth.backward[name], ("q",), 0.08)
+
+
+def test_attention_between_channels_that_is_masked():
+    m = Maker()
+    x = m.permute(
+        m.reshape(m.convolution(m.input(4, 16, 3, 4), N, (1, 1)), 4, HEADS, N // HEADS, 12), 0, 1, 2, 3
+    )
+    made = m.attention(x, x, x, m.weight(N // HEADS, N // HEADS))
+    value = run(m.graph(made), {}).values[made]
+    assert isinstance(value, Unknown)
+    assert "channels" in value.reason
+
+
 def test_what_no_windows_are():
     """Queries of windows that all see the same keys."""
     m = Maker()

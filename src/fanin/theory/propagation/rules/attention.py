@@ -23,6 +23,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, alike, joined, split
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.rules.crossed import between_channels, crossed
 from fanin.theory.propagation.rules.heads import Heads
 from fanin.theory.propagation.rules.lengths import of_one_length
 from fanin.theory.propagation.rules.local import in_windows
@@ -51,11 +52,21 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     if scoring is None:
         return Result(Unknown(f"{node.name}: its mask is not known"))
     operands = query, key, value
+    if between_channels(node, context):
+        return _between_channels(node, operands, scoring, context)
 
     def attended(given: tuple[Signal, Signal, Signal]) -> Result:
         return _attended(node, given, scoring, inputs[3:], context)
 
     return in_windows(node, operands, context, attended) or attended(operands)
+
+
+def _between_channels(
+    node: Node, operands: tuple[Signal, Signal, Signal], scoring: Scoring, context: Context
+) -> Result:
+    if len({x.places for x in operands}) > 1 or not scoring.plain:
+        return Result(Unknown(f"{node.name}: attention between channels with masks, or of other places"))
+    return crossed(node, operands, context)
 
 
 def _attended(

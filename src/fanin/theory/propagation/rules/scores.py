@@ -61,6 +61,11 @@ class Scoring:
         known = tuple(np.maximum(array, _HIDDEN) for array in arrays)
         return cls(node["scale"], causal, node.get("window", 0), node.get("cap", 0.0), bias, known)
 
+    @property
+    def plain(self) -> bool:
+        """Whether products are scaled, and nothing else."""
+        return not (self.causal or self.window or self.cap or self.bias or self.masks)
+
     def logits(
         self, query: Numbers, key: Numbers, queries: Places, keys: Places, context: Context
     ) -> tuple[Numbers, Numbers | float]:
