@@ -20,11 +20,15 @@ from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.pools import weighed
+from fanin.theory.propagation.rules.products import of_two
 from fanin.theory.propagation.signal import Chain, Contributions, Fixed, Result, Signal, Unknown, Value
 
 
 def matmul(node: Node, inputs: list[Value], context: Context) -> Result:
-    """Return the product of a signal with a known matrix; that of two signals is unknown."""
+    """Return the product of a signal with a known matrix, or with another signal."""
+    x, y = inputs
+    if isinstance(x, Signal) and isinstance(y, Signal):
+        return of_two(node, x, y, context)
     found = _Map.of(node, inputs)
     if found is None:
         return Result(Unknown(f"matmul ({node.name})"))

@@ -22,6 +22,7 @@ from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance, alike
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
+from fanin.theory.propagation.rules.shares import over_positions
 from fanin.theory.propagation.signal import (
     STILL,
     Contributions,
@@ -41,9 +42,13 @@ def softmax(node: Node, inputs: list[Value], context: Context) -> Result:
     if not isinstance(x, Signal):
         return Result(x if isinstance(x, Unknown) else Unknown(f"{node.name}: it reads no signal"))
     atoms = context.axes[node.inputs[0]][node["axis"]]
-    if {atom.role for atom in atoms} != {"channel"} or len(x.values) == 1:
-        return Result(Unknown(f"{node.name}: a softmax over positions outside of attention"))
-    classes = int(np.prod([atom.size for atom in atoms]))
+    roles, classes = {atom.role for atom in atoms}, int(np.prod([atom.size for atom in atoms]))
+    if len(x.values) == 1:
+        return Result(Unknown(f"{node.name}: a softmax of what all channels share"))
+    if roles == {"position"}:
+        return over_positions(x, classes, bool(node.get("log", False)), context)
+    if roles != {"channel"}:
+        return Result(Unknown(f"{node.name}: a softmax over {' and '.join(sorted(roles)) or 'nothing'}s"))
     groups = Groups(len(x.values), classes)
     shares, log = groups.softmax(x.values), node.get("log", False)
     forward, backward = _exact(x, classes) if x.normal and classes > 1 else (None, None)
