@@ -8,7 +8,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Fixed, Kernel, Signal, Tokens, Unknown
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import predicted
+from theory.propagation.simulation import agree, predicted
 
 N = 64
 
@@ -139,3 +139,16 @@ def test_rows():
     x = m.input(4, N)
     found = run(m.graph(m.linear(x, N)), {}, rows=256)
     assert found.values[x].values.shape[0] == 256
+
+
+def test_steps_that_are_written_out():
+    """A state that forgets, and takes each step's values in: they are different ones."""
+    m = Maker()
+    x = m.input(6, 8, N)
+    y = m.linear(x, N)
+    state = None
+    for step in range(8):
+        now = m.slice(y, 1, step, step + 1, drop=True)
+        state = now if state is None else m.apply("add", m.apply("multiply", state, 0.5), now)
+    out = m.linear(state, N)
+    agree(m.graph(out), [y, state, out], {x: InputLaw(position=0.3)}, tolerance=0.015, draws=600)

@@ -44,7 +44,8 @@ def refuse(path: Path) -> None:
                 f"There is no directory {path.parent} for the store.", fix=f"mkdir -p {path.parent}"
             )
         if path.is_dir() or (path.exists() and path.stat().st_size):
-            connect_reading(path).close()
+            # One that another driver is making at this moment is a database, and has no tables yet.
+            _connect_reading(path, empty=True).close()
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
@@ -53,6 +54,10 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     Raises:
         FaninError: It is missing, not a store, or cannot be read here.
     """
+    return _connect_reading(path, empty=False)
+
+
+def _connect_reading(path: Path, *, empty: bool) -> sqlite3.Connection:
     with explained(path):
         if path.is_dir():
             raise FaninError(f"{path} is a directory.", expected="a file", fix=f"{path / 'runs.db'}")
@@ -64,7 +69,8 @@ def connect_reading(path: Path) -> sqlite3.Connection:
             )
         connection = _readable(path)
         try:
-            _identify(connection, path)
+            if not (empty and _is_empty(connection)):
+                _identify(connection, path)
         except BaseException:
             connection.close()
             raise

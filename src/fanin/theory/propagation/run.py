@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fanin.graph.axes import axes_of
+from fanin.graph.axes import Axes, axes_of
 from fanin.graph.signal import Law, Node, SignalGraph, Weight
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
@@ -34,9 +34,9 @@ from fanin.theory.propagation.rules.pointwise import elementwise
 from fanin.theory.propagation.rules.pools import pool
 from fanin.theory.propagation.rules.recurrent import recurrent
 from fanin.theory.propagation.rules.reductions import reduce
-from fanin.theory.propagation.rules.scans import scan, sequence
+from fanin.theory.propagation.rules.scans import FOLLOWED, scan, sequence
 from fanin.theory.propagation.rules.shapes import same_values
-from fanin.theory.propagation.rules.slices import part
+from fanin.theory.propagation.rules.slices import part, selected
 from fanin.theory.propagation.rules.softmax import softmax
 from fanin.theory.propagation.rules.tables import embedding
 from fanin.theory.propagation.rules.weights import of_weights
@@ -81,6 +81,7 @@ _ROWS = 9, 14  # powers of 2: fewest and most
 _NODES = 200  # numbers a place that a step of a recurrence keeps
 _NUMBERS = 40_000_000  # of all values, for the sake of memory
 _SIGMAS = 5.0
+_FEWEST = 3  # steps of a loop
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ def run(
     graph = folded(graph)
     axes = axes_of(graph)
     graph = gathered(graph, axes)
-    blocks = _blocks(graph)
+    blocks = _unrolled(graph, axes) | _blocks(graph)
     points = points_needed(graph)
     rows = rows or _rows_for(graph, blocks, points)
     context = Context(graph, axes, Normals(rows, seed), points, forward)
@@ -237,6 +238,24 @@ def _blocks(graph: SignalGraph) -> dict[int, tuple[int, ...]]:
             found[length] = causal(length)
         if node.op in ("recurrent", "scan"):
             length = _steps(node)
+            found[length] = sequence(length)
+    return found
+
+
+def _unrolled(graph: SignalGraph, axes: Mapping[str, Axes]) -> dict[int, tuple[int, ...]]:
+    """Return the blocks of sequences that are taken apart, step by step, as loops that are written out do."""
+    taken: dict[tuple[str, int], set[int]] = {}
+    for node in graph:
+        if node.op == "slice":
+            name, axis = node.inputs[0], node["axis"]
+            index = selected(node, graph[name].shape[axis])
+            if len(index) == 1:
+                taken.setdefault((name, axis), set()).update(index.tolist())
+    found = {}
+    for (name, axis), steps in taken.items():
+        length = graph[name].shape[axis]
+        over_positions = {atom.role for atom in axes[name][axis]} == {"position"}
+        if over_positions and len(steps) == length and _FEWEST < length <= FOLLOWED:
             found[length] = sequence(length)
     return found
 

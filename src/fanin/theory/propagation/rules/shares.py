@@ -22,7 +22,7 @@ from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import STILL, Contributions, Result, Signal, Unknown
 
 _DRAWN = 64  # others that are drawn, for all
-_HIDDEN = -50.0  # what is so low is masked, and not at all places alike
+_HIDDEN = -50.0  # where scores are so low on average, they are masked, and not at all places alike
 
 
 def lines(number: int, length: int, points: int) -> Places:
@@ -44,7 +44,7 @@ def over_positions(x: Signal, number: int, log: bool, context: Context) -> Resul
         log: Whether its logarithm is wanted.
         context: Of the run.
     """
-    if np.min(x.values) < _HIDDEN:
+    if np.min(np.mean(x.values, axis=0)) < _HIDDEN:
         return Result(Unknown("a softmax over positions some of which are hidden"))
     shares = _Shares(x, number, context)
     values = np.log(np.maximum(shares.values, 1e-300)) if log else shares.values

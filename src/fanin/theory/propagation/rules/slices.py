@@ -223,6 +223,9 @@ def _put_back(part: Part, points: int, kept: np.ndarray, share: Array) -> Part:
     """Return a gradient of the whole: positions of a block that are not all read get it by chance."""
     slope = np.zeros((*part.slope.shape[:2], points))
     slope[..., kept] = np.broadcast_to(part.slope, (*part.slope.shape[:2], len(kept))) * share
+    if len(kept) == 1:  # what reaches other positions too, on its way through time, is the same there
+        everywhere = np.broadcast_to(part.inner, (SAMPLES, points, SAMPLES, points))
+        return Part(slope, everywhere, (part.population, points), part.known, part.noise)
     inner = np.zeros((SAMPLES, points, SAMPLES, points))
     inner[:, kept[:, None], :, kept[None, :]] = part.inner.transpose(1, 3, 0, 2)
     return Part(slope, inner)
