@@ -60,7 +60,7 @@ def diagnosis(layers, findings=(), *, parameters=(), known=0, **more):
     }
     vitals = Vitals(layers=tuple(layers), parameters=tuple(parameters), **(told | more))
     ordered = sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
-    return Diagnosis(vitals, tuple(ordered), tuple(RULES), known, 0.12)
+    return Diagnosis(vitals, tuple(ordered), tuple(RULES), known, seconds=0.12)
 
 
 def mlp(depth=5, factor=0.4, findings=(), **more):

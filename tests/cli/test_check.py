@@ -255,7 +255,9 @@ def test_what_is_known_is_no_news(models):
     again = check(f"constant {PLAIN} --baseline known.json")
     assert again.exit_code == 0
     assert "1 known finding left out" in " ".join(again.stdout.split())
-    assert check(f"loud {PLAIN} --baseline known.json").exit_code == 1  # another fault is one
+    other = check(f"loud {PLAIN} --baseline known.json")
+    assert other.exit_code == 1  # another fault is one
+    assert "Baseline: SYM101 at 0 is there no longer" in other.stderr
 
 
 def test_a_baseline_is_written_anew_whatever_it_held(models):
@@ -407,6 +409,8 @@ def test_fixes_that_are_tried(tmp_path):
     record = json.loads(invoke(f"{line} --format json").stdout)
     assert (record["schema"], record["works"]) == ("fanin.fix_report/1", True)
     assert invoke(f"{line} --format sarif").exit_code == 2
+    assert invoke(f"{line} --html {tmp_path / 'page.html'}").exit_code == 1
+    assert "Tried on a copy" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_widths(tmp_path):

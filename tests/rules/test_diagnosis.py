@@ -51,6 +51,10 @@ def test_known_findings_are_counted_and_ignored_ones_are_not():
     assert (ignored.findings, ignored.known) == ((), 0)
     elsewhere = diagnose(vitals, Choice(select=("FWD101", "BWD101"), known=frozenset({("FWD101", "2")})))
     assert (len(elsewhere.findings), elsewhere.known) == (1, 0)
+    assert elsewhere.past == (("FWD101", "2"),)  # it was there once
+    assert not known.past
+    unasked = diagnose(vitals, Choice(select=("BWD101",), known=frozenset({("FWD101", "2")})))
+    assert not unasked.past
 
 
 def test_the_gravest_come_first_and_the_rest_as_they_were():
@@ -64,6 +68,7 @@ def test_raise_for():
     with pytest.raises(UnhealthyError, match="Net is not healthy at step 0: FWD101") as raised:
         vanishing().raise_for()
     assert raised.value.exit_code == 1
+    assert str(raised.value).count("keeps second moments") <= 1
     with pytest.raises(FaninError, match="'fatal' is no severity"):
         vanishing().raise_for("fatal")
 

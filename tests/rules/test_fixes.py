@@ -8,7 +8,7 @@ from torch import nn
 
 import fanin
 from fanin.errors import FaninError
-from rules.faulty import CE, CLEAR, b2, base_cnn, chain, constant, digits, each
+from rules.faulty import CE, CLEAR, b2, base_cnn, chain, constant, digits, each, faint_and_loud
 
 WORKS = ("A1", "A3", "A7", "A9", "A11", "B3", "C1", "D1", "D2", "D6", "D11", "D19", "D22", "D25", "D28")
 WORKS += ("E2", "E6", "E11")
@@ -54,6 +54,15 @@ def test_the_text_of_a_report():
     assert "weights drawn anew by he_normal" in shown
     assert "✓ SYM101 identical-units is gone" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_fix_for_what_a_fix_brings_to_light():
+    torch.manual_seed(0)
+    model, x, y, loss = faint_and_loud()
+    report = fanin.diagnose(model, x, y, loss=loss).fix_report()
+    assert [(fix.scheme, fix.inputs) for fix in report.fixes] == [("auto", False), ("", True)]
+    assert report.works
+    assert report.after.ok
 
 
 def test_networks_of_other_seeds():

@@ -101,8 +101,10 @@ def command(
         report = _tried(found) if fix_report else None
         home = home_of(model)
     if html:
-        found.to_html(html)
+        (report or found).to_html(html)
         click.echo(f"Page: {html}", err=True)
+    for code, where in found.past:
+        click.echo(f"Baseline: {code} at {where} is there no longer", err=True)
     if keep:
         count = baseline.write(keep, found.findings)
         click.echo(f"Baseline: {keep}, {count} known findings", err=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from fanin.report.diagnosis.record import DiagnosisRecord
     from fanin.schemes.plan import InitPlan
+    from fanin.theory.profile import SignalProfile
+
+_ROUNDS = 2  # of fixes for what other fixes bring to light
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Diagnosis:
         findings: Causes, the gravest first; what follows from each is its `consequences`.
         rules: The codes of the rules that were asked.
         known: How many findings were left out because they are known.
+        past: Known findings, as (code, where), of rules that were asked and found them no longer.
         seconds: How long it took.
         workshop: What can be done to the model; None where it is not at hand.
     """
@@ -87,6 +91,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     rules: tuple[str, ...] = ()
     known: int = 0
+    past: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0
     workshop: Workshop | None = field(default=None, compare=False, repr=False)
 
@@ -94,6 +99,13 @@ class Diagnosis:
     def ok(self) -> bool:
         """Whether nothing is an error or a warning."""
         return self.worst in (None, "info")
+
+    @property
+    def profile(self) -> SignalProfile:
+        """What was measured of signals and gradients, as `measure` gives it, to compare with a prediction."""
+        from fanin.rules.profiles import profile_of
+
+        return profile_of(self.vitals)
 
     @property
     def guess(self) -> float | None:
@@ -121,13 +133,22 @@ class Diagnosis:
     def fix_report(self) -> FixReport:
         """Return what changes when fixes are applied to a copy, and measured again.
 
+        A fix may bring to light what it mends not: what can be tried against that is added, twice at most.
+
         Raises:
             FaninError: No finding has a fix that can be tried, or the model is not at hand.
         """
         fixes = fixes_of(self.at_least("warning"))
         if not fixes:
             raise FaninError("No finding has a fix that can be tried.", fix="what each finding says, by hand")
-        return FixReport(fixes, self, self._workshop().again(fixes))
+        after = self._workshop().again(fixes)
+        for _ in range(_ROUNDS):
+            more = tuple(one for one in fixes_of(after.at_least("warning")) if one not in fixes)
+            if not more:
+                break
+            fixes = (*fixes, *more)
+            after = self._workshop().again(fixes)
+        return FixReport(fixes, self, after)
 
     def _workshop(self) -> Workshop:
         if self.workshop is None:
@@ -211,10 +232,10 @@ class UnhealthyError(FaninError):
     def __init__(self, diagnosis: Diagnosis, severity: Severity = "error") -> None:
         self.diagnosis, found = diagnosis, diagnosis.at_least(severity)
         lines = [f"{one.code} {one.name} at {one.where}: {one.message}" for one in found]
-        fixes = [one.fix.text for one in found if one.fix]
+        fixes = dict.fromkeys(one.fix.text for one in found if one.fix)
         super().__init__(
             f"{diagnosis.vitals.model} is not healthy at step 0: " + "\n".join(lines),
-            fix=fixes[0] if fixes else "",
+            fix="; ".join(fixes),
         )
 
 
@@ -231,7 +252,14 @@ def diagnose(vitals: Vitals, choice: Choice | None = None, *, seconds: float = 0
     # What is left out goes with what follows from it: that is explained.
     causes = [one for one in attributed(found) if not choice.ignores(one)]
     wanted = _gravest_first(one for one in causes if not choice.knows(one))
-    return Diagnosis(vitals, wanted, tuple(choice.codes), len(causes) - len(wanted), seconds)
+    known, past = len(causes) - len(wanted), _past(choice, found)
+    return Diagnosis(vitals, wanted, tuple(choice.codes), known, past, seconds)
+
+
+def _past(choice: Choice, found: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
+    """Return known findings that are there no longer."""
+    there = {(one.code, one.where) for one in found}
+    return tuple(sorted(one for one in choice.known - there if one[0] in choice.codes))
 
 
 def _gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

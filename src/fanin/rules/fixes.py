@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanin.errors import FaninError
@@ -76,6 +77,21 @@ class FixReport:
         from fanin.report.profile.text import printed
 
         return printed(fixes.render(self.to_dict()))
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the page of the model as it is, with what the fixes changed.
+
+        Args:
+            path: The file.
+
+        Raises:
+            FaninError: The file cannot be written.
+        """
+        from fanin.report.diagnosis import html
+        from fanin.report.profile.html import write
+        from fanin.rules.records import rule_records
+
+        return write(path, html.page(self.before.to_dict(), rule_records(), self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data for JSON."""

@@ -1,10 +1,13 @@
 """The page in a browser."""
 
 import pytest
+import torch
 
+import fanin
 from diagnoses import EVIL, blocks, diagnosis, evil, finding, layer, mlp, several, unmade, vanishing
 from fanin.report.diagnosis import html
 from fanin.rules.records import rule_records
+from rules.faulty import faint_and_loud
 
 PRINTED = EVIL.replace("\x1b", "\ufffd").replace("\n", "\ufffd")
 
@@ -132,3 +135,16 @@ def test_notebooks_get_a_fragment_of_their_own(made):
     text = made._repr_html_()
     assert text.startswith('<div class="fanin-diagnosis">')
     assert "<script" not in text
+
+
+def test_the_page_of_a_report(tmp_path, visit):
+    torch.manual_seed(0)
+    model, x, y, loss = faint_and_loud()
+    report = fanin.diagnose(model, x, y, loss=loss).fix_report()
+    with visit(report.to_html(tmp_path / "fixed.html").read_text(encoding="utf-8")) as shown:
+        tried = shown.locator(".tried")
+        assert "inputs standardized" in tried.inner_text()
+        assert tried.locator("li.gone").all_inner_texts() == ["FWD101 vanishing-forward-signal is gone"]
+        assert tried.locator("tbody tr").last.inner_text().split() == ["worst", "finding", "error", "healthy"]
+        assert shown.locator("html[data-error]").count() == 0
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 1280

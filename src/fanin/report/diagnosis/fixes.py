@@ -14,11 +14,9 @@ from fanin.report.diagnosis.text import STYLES
 from fanin.report.numbers import plain, significant, tied
 from fanin.report.profile.text import WIDTH
 
-_WORDS = {
-    "gone": ("✓", "green", "is gone"),
-    "left": ("✗", "red", "is still there"),
-    "new": ("!", "yellow", "is new"),
-}
+TITLE = "Tried on a copy, and measured again"
+_WORDS = {"gone": "is gone", "left": "is still there", "new": "is new"}
+_SIGNS = {"gone": ("✓", "green"), "left": ("✗", "red"), "new": ("!", "yellow")}
 
 
 def render(record: dict[str, Any]) -> RenderableType:
@@ -27,14 +25,11 @@ def render(record: dict[str, Any]) -> RenderableType:
     Args:
         record: What a report of fixes says.
     """
-    parts: list[RenderableType] = [Text("Tried on a copy, and measured again", style="bold")]
+    parts: list[RenderableType] = [Text(TITLE, style="bold")]
     parts += [Text(f"  {tied(plain(done(fix)))}") for fix in record["fixes"]]
     parts.append(Text())
-    known = {one["code"]: one for side in ("after", "before") for one in record[side]["findings"]}
-    for group, (sign, style, words) in _WORDS.items():
-        for code in record[group]:
-            name = known[code]["name"] if code in known else ""
-            parts.append(Text.assemble((f"{sign} ", style), (code, "bold"), f" {name} {words}"))
+    for group, code, words in changes(record):
+        parts.append(Text.assemble(_SIGNS[group], " ", (code, "bold"), f" {words}"))
     parts += [Text(), _table(record)]
     return Constrain(Group(*parts), WIDTH)
 
@@ -47,17 +42,27 @@ def done(fix: dict[str, Any]) -> str:
     return f"weights drawn anew by {fix['scheme']}{where}"
 
 
+def changes(record: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield what became of findings: its group ("gone", "left" or "new"), the code, and words."""
+    names = {one["code"]: one["name"] for side in ("after", "before") for one in record[side]["findings"]}
+    for group, words in _WORDS.items():
+        yield from ((group, code, f"{names[code]} {words}") for code in record[group])
+
+
 def _table(record: dict[str, Any]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for heading in ("", "before", "after"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, before, after in rows(record):
         table.add_row(name, before, after)
-    worst = [
-        (record[side]["findings"] or [{"severity": "healthy"}])[0]["severity"] for side in ("before", "after")
-    ]
-    table.add_row("worst finding", *(Text(one, style=STYLES.get(one, "green")) for one in worst))
+    table.add_row("worst finding", *(Text(one, style=STYLES.get(one, "green")) for one in worst(record)))
     return table
+
+
+def worst(record: dict[str, Any]) -> list[str]:
+    """Return the severity of the gravest finding before and after, or "healthy"."""
+    found = (record[side]["findings"] for side in ("before", "after"))
+    return [one[0]["severity"] if one else "healthy" for one in found]
 
 
 def rows(record: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

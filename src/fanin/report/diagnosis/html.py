@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from fanin.report import page as pages
-from fanin.report.diagnosis import charts, rows
+from fanin.report.diagnosis import charts, fixes, rows
 from fanin.report.diagnosis.pages import as_html
 from fanin.report.diagnosis.places import touched
 from fanin.report.diagnosis.record import DiagnosisRecord, FindingRecord, RuleRecord
@@ -43,12 +43,15 @@ class Card(NamedTuple):
     page: list[Markup]
 
 
-def page(record: DiagnosisRecord, rules: Sequence[RuleRecord] = ()) -> str:
+def page(
+    record: DiagnosisRecord, rules: Sequence[RuleRecord] = (), tried: Mapping[str, Any] | None = None
+) -> str:
     """Return a page with the findings, charts and a table.
 
     Args:
         record: What a diagnosis says.
         rules: Rules whose pages are shown with their findings.
+        tried: What a report of fixes says, of fixes that were tried.
     """
     data = charts.datasets(record)
     drawn = [name for name in charts.PANELS if data[name]]
@@ -58,9 +61,21 @@ def page(record: DiagnosisRecord, rules: Sequence[RuleRecord] = ()) -> str:
         data=data,
         panels=[(name, charts.PANELS[name]) for name in drawn],
         height=charts.HEIGHT,
+        tried=None if tried is None else _tried(dict(tried)),
         width=max(480, _PIXELS * len(record["layers"])),
         **_context(record, {rule["code"]: rule["page"] for rule in rules}),
     )
+
+
+def _tried(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what was tried, what became of findings, and numbers before and after."""
+    numbers = [*fixes.rows(record), ("worst finding", *fixes.worst(record))]
+    return {
+        "title": fixes.TITLE,
+        "done": [plain(fixes.done(one)) for one in record["fixes"]],
+        "changes": list(fixes.changes(record)),
+        "numbers": numbers,
+    }
 
 
 def fragment(record: DiagnosisRecord) -> str:
