@@ -7,6 +7,7 @@ import difflib
 from fanin.errors import FaninError
 from fanin.rules import (
     backward,
+    expected,
     forward,
     inputs,
     numbers,
@@ -39,6 +40,7 @@ RULES: dict[str, Rule] = {
     for module in (
         numbers,
         setup,
+        expected,
         inputs,
         symmetry,
         saturation,

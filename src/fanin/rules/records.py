@@ -94,7 +94,7 @@ def layer_record(layer: Layer, vitals: Vitals) -> dict[str, Any]:
 def _stuck(layer: Layer, vitals: Vitals) -> float | None:
     """Return the share of a layer's trained values whose parameter never gets a gradient."""
     trained = [one for one in vitals.of_layer(layer.name.partition("#")[0]) if one.trained]
-    if layer.kind == "activation" or not any(one.zero for one in trained):
+    if layer.kind in ("activation", "recurrent") or not any(one.zero for one in trained):
         return None
     return sum(one.size for one in trained if one.stuck) / sum(one.size for one in trained)
 

@@ -164,7 +164,7 @@ def _is_dead(layer: Layer) -> bool:
 
 def _inner(vitals: Vitals) -> Iterator[Layer]:
     """Yield activations but for the one that makes the output."""
-    activations = [layer for layer in vitals.layers if layer.kind == "activation"]
+    activations = [layer for layer in vitals.layers if layer.kind in ("activation", "recurrent")]
     last = activations[-1:] if vitals.output.ends_in else []
     yield from (layer for layer in activations if layer not in last)
 

@@ -8,8 +8,6 @@ from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Parameter, Vitals
 
-_LARGE = 50.0
-
 
 class Unmade(Rule):
     """Parameters have no values.
@@ -119,38 +117,6 @@ class StuckParameters(Rule):
             yield _told(self, vitals, weights, Fix("look at the layers behind the first of them"))
 
 
-class WidelyOff(Rule):
-    """Weights are of another scale than any scheme would give them.
-
-    **What it checks.** The standard deviation of a weight against that of `auto`: more than 50 times as large
-    or as small.
-
-    **Why it matters.** It may be meant (a scaled head, SIREN's first layer, mu-parametrization): an info.
-
-    **Evidence.** Weights within a factor of 2 say nothing; SIREN's hidden weights are 30 times below He.
-
-    **Instead.** `fanin.plan(model, "auto")` shows what would be usual, and why.
-    """
-
-    code, name, severity = "SET104", "unusual-scale", "info"
-
-    def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield the weights of an unusual scale."""
-        for one in vitals.parameters:
-            if not one.reference or not one.values.sd or len(one.shape) < 2:
-                continue
-            ratio = one.values.sd / one.reference
-            if not 1 / _LARGE < ratio < _LARGE:
-                yield self.finding(
-                    one.name,
-                    f"{one.name} has a standard deviation of {one.values.sd:.2g}; auto gives it "
-                    f"{one.reference:.2g}.",
-                    observed=ratio,
-                    expected=f"within {_LARGE:g} times",
-                    fix=Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto"),
-                )
-
-
 def _stuck(vitals: Vitals) -> Iterator[Parameter]:
     yield from (one for one in vitals.trained if one.stuck)
 
@@ -179,4 +145,4 @@ def _names(found: list[Parameter]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-RULES = (Unmade, Unreached, StuckZeros, WidelyOff, StuckParameters)
+RULES = (Unmade, Unreached, StuckZeros, StuckParameters)

@@ -34,7 +34,9 @@ class IdenticalUnits(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the layers with twins; the first of them stands for what follows."""
         hidden = list(_hidden(vitals))
-        found = [layer for layer in hidden if layer.twins > 0]
+        # Of a layer that is called again, one call whose units differ parts its weights.
+        apart = {_own(layer) for layer in hidden if not layer.twins}
+        found = [layer for layer in hidden if _own(layer) not in apart]
         if len(found) < len(hidden):  # zeros beside random weights are factors or gates: see stuck-zeros
             found = [layer for layer in found if layer.output.scale > 0]
         if not found:
@@ -60,7 +62,7 @@ class IdenticalTensors(Rule):
     """Weights of different layers hold the same random values.
 
     **What it checks.** Whether two weights of the same shape, which are not tied and not constant, are equal
-    in every element.
+    in every element. An embedding and its head are another matter: SET107.
 
     **Why it matters.** Every statistic of each layer looks normal, and yet the layers begin as copies of each
     other: their products are far from those of independent ones. It comes from one seeded initializer that
@@ -82,7 +84,7 @@ class IdenticalTensors(Rule):
         for parameter in vitals.parameters:
             if parameter.digest and len(parameter.shape) > 1:
                 same.setdefault((parameter.shape, parameter.digest), []).append(parameter)
-        sets = [several for several in same.values() if len(several) > 1]
+        sets = [several for several in same.values() if len(several) > 1 and not _tied_once(several)]
         if not sets:
             return
         first = sets[0]
@@ -136,12 +138,20 @@ class EqualOutputs(Rule):
         )
 
 
+def _tied_once(several: list[Parameter]) -> bool:
+    return len(several) == 2 and {"embedding"} < {one.kind for one in several}
+
+
+def _own(layer: Layer) -> str:
+    return layer.name.partition("#")[0]
+
+
 def _hidden(vitals: Vitals) -> Iterator[Layer]:
+    """Yield layers whose units should differ: with weights, and recurrent ones, but not the last one."""
     weighted = vitals.weighted
-    last = weighted[-1].name if weighted else ""
-    yield from (
-        layer for layer in weighted if layer.units > 1 and layer.name not in (last, vitals.output.layer)
-    )
+    ends = (weighted[-1].name if weighted else "", vitals.output.layer)
+    found = (layer for layer in vitals.layers if layer.kind in ("weights", "recurrent"))
+    yield from (layer for layer in found if layer.units > 1 and layer.name not in ends)
 
 
 RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs)

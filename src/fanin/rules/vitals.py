@@ -52,7 +52,8 @@ class Layer:
     Args:
         name: Path of the layer, "#2" after it for a second call.
         type: Its type.
-        kind: "weights" for a product with weights, "norm", "activation", "attention", or "other".
+        kind: "weights" for a product with weights, "norm", "activation", "recurrent",
+            "attention", or "other".
         function: The function's name, of activations: "relu", "tanh", "sigmoid", ...
         shape: Shape of the output.
         units: Units (channels) of the output.
@@ -106,7 +107,9 @@ class Parameter:
         gradient: sqrt(E[g^2]) at step 0; None where no gradient reaches it.
         zero: Share of exact zeros of its gradient at steps 0, 1, ..., as many as were made.
         meta: Whether it has no values.
-        reference: Standard deviation that `auto` would give it; None where nobody knows.
+        kind: What it does: "kernel", "embedding", ...; "" where nobody knows.
+        reference: 1 / sqrt(fan_in) of a kernel; None where nobody knows.
+        forget: Of an LSTM's bias, the mean of what its forget gate begins with; None of others.
     """
 
     name: str
@@ -118,7 +121,9 @@ class Parameter:
     gradient: float | None = None
     zero: tuple[float, ...] = ()
     meta: bool = False
+    kind: str = ""
     reference: float | None = None
+    forget: float | None = None
 
     @property
     def size(self) -> int:
@@ -233,6 +238,7 @@ class Vitals:
         born_dead: Of several seeds, the share of networks that are born dead; None for one.
         seeds: How many networks were looked at.
         widths: The same model in several widths; () for one.
+        untied: Pairs of parameters of which the model says that they are one, and they are two.
         notes: What to know.
     """
 
@@ -248,6 +254,7 @@ class Vitals:
     born_dead: float | None = None
     seeds: int = 1
     widths: tuple[Width, ...] = ()
+    untied: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

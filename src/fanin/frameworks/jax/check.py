@@ -6,11 +6,13 @@ import sys
 from typing import Any
 
 from fanin.errors import FaninError
+from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.jax.checking.subject import Subject, subject_of
 from fanin.frameworks.jax.checking.vitals import vitals_of
 from fanin.frameworks.jax.signals import seeded
 from fanin.frameworks.signals import randomness
+from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.widths import width_of
 from fanin.rules.vitals import Vitals, Width
 
@@ -35,7 +37,10 @@ def vitals(
     """
     with randomness(sys.modules[__name__], seed):
         subject = _subject(model, x, y, loss, given, seed, options)
-        return vitals_of(subject, described=given is not None)
+        found = vitals_of(subject, described=given is not None)
+    if is_model(model) and framework_of(model) == "linen":
+        return declared(found, model, subject.named, inputs=list(subject.made.inputs))
+    return declared(found, model, subject.named)
 
 
 def of_width(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,12 @@ from fanin.errors import FaninError
 from fanin.frameworks.given import Given
 from fanin.frameworks.torch.checking.batch import Batch
 from fanin.frameworks.torch.checking.losses import is_loss
+from fanin.frameworks.torch.checking.ties import lost
 from fanin.frameworks.torch.checking.vitals import of_width as at_width
 from fanin.frameworks.torch.checking.vitals import vitals as of_batch
 from fanin.frameworks.torch.examples import values_of
 from fanin.frameworks.torch.measure import seeded
+from fanin.frameworks.vitals.declared import declared
 from fanin.rules.vitals import Vitals, Width
 
 __all__ = ["of_width", "seeded", "vitals"]
@@ -39,7 +43,16 @@ def vitals(model: nn.Module, x: Any, y: Any, *, loss: Any, given: Given | None, 
         raise FaninError(f"{loss!r} is no loss.", expected="a function (outputs, targets), a name, or None")
     if given is not None:
         x = _drawn(given, model, seed)
-    return of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
+    found = of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
+    return replace(declared(found, model, partial(_gates, model)), untied=tuple(lost(model)))
+
+
+def _gates(model: nn.Module, name: str) -> Any:
+    """Return a bias with the one that PyTorch's recurrent layers add to it."""
+    known = dict(model.named_parameters())
+    second = known.get(name.replace("bias_ih", "bias_hh"), torch.zeros(()))
+    bias = known[name].detach().float()
+    return (bias + second.detach().float() if second is not known[name] else bias).cpu()
 
 
 def of_width(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fanin.report.diagnosis.paths import around
 from fanin.report.diagnosis.record import ConsequenceRecord, DiagnosisRecord, FindingRecord, LayerRecord
 
-_KINDS = {"SAT": ("activation", "attention"), "RES": ("other",)}
+_KINDS = {"SAT": ("activation", "recurrent", "attention"), "RES": ("other",)}
 """By family, what its rules look at; others look at layers with weights."""
 
 

@@ -47,6 +47,11 @@ class Subject:
         """Return a variable or an input of the program."""
         return np.asarray([*self.made.values, *self.made.inputs][at.number])
 
+    def named(self, name: str) -> Array:
+        """Return the values of a parameter."""
+        leaves = zip(self.made.call.leaves, self.made.values, strict=False)
+        return next(np.asarray(value) for leaf, value in leaves if leaf.name == name)
+
     def run(self, values: Sequence[Array]) -> tuple[Passed, Gradients]:
         """Return what a pass leaves, and the gradients of the parameters; None for those without one.
 

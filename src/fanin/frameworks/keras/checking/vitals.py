@@ -12,6 +12,7 @@ from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.checking.passes import Passed
 from fanin.frameworks.keras.checking.subject import Subject, array_of
 from fanin.frameworks.units import Array
+from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.inputs import input_of, target_of
 from fanin.frameworks.vitals.layers import layers_of
 from fanin.frameworks.vitals.parameters import Held, parameters_of
@@ -34,17 +35,20 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
     layers = layers_of(subject.seen(passed))
     output = _output(subject, passed, layers)
     zero = unlocked(values, passed.gradients, lambda changed: subject.run(changed).gradients)
-    return Vitals(
+    held = list(_held(subject, values, passed, zero))
+    found = Vitals(
         type(subject.model).__name__,
         "keras",
         layers,
-        parameters_of(list(_held(subject, values, passed, zero))),
+        parameters_of(held),
         tuple(_inputs(subject, described=described)),
         output,
         _target(subject, passed),
         program.trained[0].dtype if program.trained else "float32",
         program.examples,
     )
+    arrays = {one.name: one.value for one in held}
+    return declared(found, subject.model, arrays.__getitem__)
 
 
 def _inputs(subject: Subject, *, described: bool) -> Iterator[Input]:

@@ -70,6 +70,9 @@ _DROPOUT = _names(
 )
 
 
+_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+
+
 @dataclass(eq=False)
 class _Seen:
     """A layer whose gradient is still to come."""
@@ -214,16 +217,16 @@ class Watch(TorchFunctionMode):
         found = _weights_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
 
-    def _recurrent(self, module: nn.RNNBase, output: torch.Tensor) -> None:
+    def _recurrent(self, module: nn.RNNBase | nn.RNNCellBase, output: torch.Tensor) -> None:
         """Take down hidden states, which a tanh has made in all but one kind of cell."""
-        bounded = module.mode != "RNN_RELU"
+        bounded = "relu" not in (getattr(module, "nonlinearity", ""), getattr(module, "mode", "")[4:].lower())
         layer = replace(
-            self._layer(output, "activation"),
+            self._layer(output, "recurrent"),
             function="tanh" if bounded else "relu",
             zeros=units.zeros(output),
             saturated=units.saturated(output, "tanh") if bounded else None,
         )
-        self._add(layer, output)
+        self._add(layer, output, _Seen(layer, units.fingerprints(units.by_unit(output, -1))))
 
     def _layer(self, result: torch.Tensor, kind: str, axis: int = -1) -> Layer:
         module = self._stack[-1]
@@ -275,7 +278,7 @@ class Watch(TorchFunctionMode):
         path = self._paths[id(module)]
         if self._wants(module, path):
             output = next((one for one in tensors_of(result) if one.is_floating_point()), None)
-            if isinstance(module, nn.RNNBase) and output is not None:
+            if isinstance(module, _RECURRENT) and output is not None:
                 self._recurrent(module, output)
             elif output is not None:
                 kind = "norm" if is_norm(module) else "other"
@@ -286,7 +289,7 @@ class Watch(TorchFunctionMode):
 
     def _wants(self, module: nn.Module, path: str) -> bool:
         """Return whether a module is taken down itself: norms, embeddings, and blocks that are numbered."""
-        if is_norm(module) or isinstance(module, nn.Embedding | nn.RNNBase):
+        if is_norm(module) or isinstance(module, (nn.Embedding, *_RECURRENT)):
             return True
         return path.rpartition(".")[2].isdigit() and any(True for _ in module.children())
 

@@ -1,0 +1,150 @@
+"""SET: parameters that are not as the layers that have them let one expect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Parameter, Vitals
+
+_LARGE = 50.0
+_OPEN = 0.5
+_RETAINED = 0.01
+
+
+class UnusualScale(Rule):
+    """Weights are of another scale than their fans let one expect.
+
+    **What it checks.** The standard deviation of a kernel against 1 / sqrt(fan_in): more than 50 times as
+    large or as small. Embeddings, and weights that are all equal, have no such scale.
+
+    **Why it matters.** It may be meant (a scaled head, SIREN's layers, mu-parametrization): an info. The one
+    that is found is the one farthest off.
+
+    **Evidence.** Weights within a factor of 2 say nothing; SIREN's hidden weights are 30 times below He.
+
+    **Instead.** `fanin.plan(model, "auto")` shows what would be usual, and why.
+    """
+
+    code, name, severity = "SET104", "unusual-scale", "info"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the weight whose scale is the most unusual one."""
+        found = [one for one in vitals.parameters if _off(one) > _LARGE]
+        if not found:
+            return
+        worst = max(found, key=_off)
+        assert worst.reference is not None
+        more = f" ({len(found)} parameters are so far off)" if len(found) > 1 else ""
+        yield self.finding(
+            worst.name,
+            f"{worst.name} has a standard deviation of {worst.values.sd:.2g}; 1 / sqrt(fan_in) is "
+            f"{worst.reference:.2g}{more}.",
+            observed=worst.values.sd / worst.reference,
+            expected=f"within {_LARGE:g} times",
+            fix=Fix('fanin.initialize(model, "auto", inputs=...)', scheme="auto"),
+            parameters=[one.name for one in found],
+        )
+
+
+class HalfOpenForgetGate(Rule):
+    r"""An LSTM forgets its first inputs before it has read its last ones.
+
+    **What it checks.** The bias b that forget gates begin with (PyTorch adds two), and the length T of the
+    sequences: of what the state holds, sigmoid(b)^T is left at the end. Found where b is below 1/2 and less
+    than 1 % is left, as it is from 7 steps on with b = 0.
+
+    **Why it matters.** The gradient with respect to early inputs shrinks by the same factor. Biases learn,
+    therefore an info.
+
+    **Evidence.** "We found that adding a bias of 1 to the LSTM's forget gate closes the gap between the LSTM
+    and the GRU" (Jozefowicz et al.). PyTorch begins with 0 on average, Keras and Flax' scheme here with 1.
+
+    **Instead.** Biases of 1: `fanin.initialize(model, "auto")` sets them; or of log(T): "chrono".
+
+    **References.** Gers et al. (2000), Neural Computation 12(10); Jozefowicz et al. (2015), ICML, section 5;
+    Tallec and Ollivier (2018), arXiv:1804.11188.
+    """
+
+    code, name, severity = "SET106", "half-open-forget-gate", "info"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first LSTM that forgets."""
+        for one in vitals.trained:
+            if one.forget is None or one.forget >= _OPEN:
+                continue
+            steps = _steps(vitals, one.layer)
+            left = (1 / (1 + math.exp(-one.forget))) ** steps
+            if left < _RETAINED:
+                yield self.finding(
+                    one.name,
+                    f"Forget gates of {one.layer} begin with a bias of {one.forget:.2g}: after {steps} steps "
+                    f"{left:.1g} of a state is left.",
+                    observed=one.forget,
+                    expected="1, or log(steps)",
+                    fix=Fix('fanin.initialize(model, "auto") begins them with 1'),
+                    steps=steps,
+                )
+                return
+
+
+class LostTie(Rule):
+    """Two parameters should be one.
+
+    **What it checks.** An embedding and another weight that hold the same random values and are two
+    parameters; and models whose configuration ties the embeddings of inputs and outputs (Hugging Face:
+    `tie_word_embeddings`), and whose two weights are not the same tensor.
+
+    **Why it matters.** The copies part at the first step: the model has more parameters than it is said to
+    have, and the head trains from an embedding's scale.
+
+    **Evidence.** Ties are lost where a parameter is assigned anew, by `to_empty`, by a wrapper that shards
+    parameter by parameter, by `copy.deepcopy` of one of the two layers.
+
+    **Instead.** `model.tie_weights()`, or `head.weight = embedding.weight`, after the parameters are made.
+
+    **References.** Press and Wolf (2017), arXiv:1608.05859.
+    """
+
+    code, name, severity = "SET107", "lost-tie", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the pairs."""
+        for one, other in dict.fromkeys((*vitals.untied, *_copies(vitals))):
+            yield self.finding(
+                one,
+                f"{one} and {other} are two parameters, which should be one.",
+                expected="one parameter",
+                fix=Fix("tie them: model.tie_weights(), or head.weight = embedding.weight"),
+                tensors=[one, other],
+            )
+
+
+def _off(one: Parameter) -> float:
+    """Return how many times a weight is larger or smaller than expected; 0 where nobody knows."""
+    if not one.reference or not one.values.sd or not one.values.finite:
+        return 0.0
+    ratio = one.values.sd / one.reference
+    return max(ratio, 1 / ratio)
+
+
+def _steps(vitals: Vitals, path: str) -> int:
+    """Return how many steps a recurrent layer makes: its calls, its places, or those of sequences read."""
+    calls = [one for one in vitals.layers if one.name.partition("#")[0] == path]
+    places = [one.places // max(vitals.examples, 1) for one in calls]
+    read = [one.shape[1] for one in vitals.inputs if len(one.shape) == (2 if one.tokens else 3)]
+    return max(1, len(calls), *places, *read)
+
+
+def _copies(vitals: Vitals) -> Iterator[tuple[str, str]]:
+    """Yield weights that equal an embedding, the weight first."""
+    tables = {one.digest: one for one in vitals.parameters if one.kind == "embedding" and one.digest}
+    for one in vitals.parameters:
+        table = tables.get(one.digest)
+        if table is not None and one.kind != "embedding" and one.shape == table.shape:
+            yield one.name, table.name
+
+
+RULES = (UnusualScale, HalfOpenForgetGate, LostTie)
