@@ -58,12 +58,14 @@ def slopes(vitals: Vitals, scale: Callable[[Layer], float]) -> Iterator[Slope]:
         vitals: Of a model.
         scale: What to follow; layers where it is 0, which are meant to begin with nothing, are left out.
     """
+    # Between norms a few layers are a branch, or lie side by side as queries, keys and values do.
+    branches = any(layer.kind == "norm" for layer in vitals.layers)
     for chain in chains(vitals):
         kept = [layer for layer in chain if scale(layer) > 0 and math.isfinite(scale(layer))]
         few = [layer for layer in kept if layer.name != vitals.output.layer]  # a small head is meant
         if len(kept) >= LAYERS:
             yield slope(kept, scale)
-        elif len(few) >= _FEWEST:
+        elif len(few) >= _FEWEST and not branches:
             yield slope(few, scale)
 
 
