@@ -85,6 +85,23 @@ def test_branches_of_zeros_are_left_out():
     assert not codes(vitals(layers))
 
 
+@pytest.mark.parametrize(
+    ("loss", "sd", "labels", "severity"),
+    # 2 sd / sqrt(labels) is 1.8, .1, 3.5 at most
+    [
+        (5.0, 1.27, 2, None),
+        (5.2, 1.27, 2, "warning"),
+        (3.35, 1.0, 400, None),
+        (3.5, 1.0, 400, "warning"),
+        (11.0, 50.0, 2, "error"),
+    ],
+)
+def test_an_initial_loss_of_few_labels(loss, sd, labels, severity):
+    output = replace(vitals().output, loss=loss, values=spread(sd), shape=(labels, 10))
+    found = diagnose(vitals(output=output)).findings
+    assert [one.severity for one in found if one.code == "OUT101"] == ([severity] if severity else [])
+
+
 @pytest.mark.parametrize(("gradient", "found"), [(1e-7, ["BWD103"]), (1e-5, [])])
 def test_tiny_gradients(gradient, found):
     parameters = [parameter("0.weight", gradient=gradient), parameter("1.weight", gradient=gradient)]
@@ -95,7 +112,7 @@ def test_tiny_gradients(gradient, found):
     ("loss", "severity"), [(2.3, None), (3.2, None), (3.4, "warning"), (6.7, "warning"), (6.9, "error")]
 )
 def test_initial_loss(loss, severity):
-    output = replace(vitals().output, loss=loss)
+    output = replace(vitals().output, loss=loss, values=spread(0.0))
     found = diagnose(vitals(output=output)).findings
     assert [one.severity for one in found if one.code == "OUT101"] == ([severity] if severity else [])
 
