@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
-from fanin.rules.vitals import Vitals
+from fanin.rules.vitals import Spread, Vitals
 
 _EXCESS = 1.0
 _GRAVE = 4.5
 _LOGITS = 3.0
 _BASELINE = 10.0
 _PRIOR = 0.1
+_PROBABILITIES = ("softmax", "log_softmax", "sigmoid")
+"""What makes outputs of logits."""
 
 
 class HighInitialLoss(Rule):
@@ -50,7 +52,7 @@ class HighInitialLoss(Rule):
             yield self.finding(
                 output.layer,
                 f"The first loss is {output.loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
-                f"deviation of {output.values.sd:.2g}.",
+                f"deviation of {_logits(vitals).sd:.2g}.",
                 severity="error" if output.loss > guess + _GRAVE + chance else "warning",
                 observed=output.loss,
                 expected=f"at most {guess + _EXCESS + chance:.3g}",
@@ -191,7 +193,14 @@ def _chance(vitals: Vitals) -> float:
     output, target = vitals.output, vitals.target
     classes = target.classes if target is not None and output.kind == "cross_entropy" else 1
     labels = max(math.prod(output.shape) / max(classes, 1), 1.0)
-    return min(2 * output.values.sd / math.sqrt(labels), _GRAVE - _EXCESS)
+    return min(2 * _logits(vitals).sd / math.sqrt(labels), _GRAVE - _EXCESS)
+
+
+def _logits(vitals: Vitals) -> Spread:
+    """Return how logits are distributed: what the last layer makes, where outputs are probabilities."""
+    last = [one for one in vitals.weighted if one.name == vitals.output.layer][-1:]
+    made = last[0].output if last and vitals.output.ends_in in _PROBABILITIES else None
+    return vitals.output.values if made is None else made
 
 
 def _no_probabilities(vitals: Vitals) -> bool:
