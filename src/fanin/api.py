@@ -407,7 +407,7 @@ def diagnose(
         [('SYM101', 'identical-units', '0')]
     """
     from fanin.frameworks.checking import at_widths, checked
-    from fanin.frameworks.fixing import mended, scheme_of, standardized
+    from fanin.frameworks.fixing import Mending, standardized
     from fanin.rules.diagnosis import Choice
     from fanin.rules.diagnosis import diagnose as looked_at
     from fanin.rules.fixes import Workshop
@@ -419,14 +419,14 @@ def diagnose(
     found, seconds = checked(made, x, y, seeds=seeds, make=make, **settings)
     if widths:
         found = replace(found, widths=at_widths(model, widths, x, y, **settings))
-    shop = Workshop(lambda fix: plan(made, scheme_of(fix), **_linen(made, x)), lambda fixes: again(fixes))
+    shop = Workshop(Mending(made, x, inputs, options).plan, lambda fixes: again(fixes))
     first = replace(looked_at(found, choice, seconds=seconds), workshop=shop)
 
     def again(fixes: tuple[Fix, ...]) -> Diagnosis:
         inputs_ = standardized(x) if x is not None and any(fix.inputs for fix in fixes) else x
         plans = [shop.plan(fix) for fix in fixes if fix.scheme]
-        with mended(made, plans, inputs_ if x is not None else inputs, options) as network:
-            vitals, took = checked(network, inputs_, y, **settings)
+        with Mending(made, inputs_, inputs, options).mended(plans) as (network, more):
+            vitals, took = checked(network, inputs_, y, **{**settings, **more})
         return looked_at(vitals, choice, seconds=took)
 
     return first
@@ -712,14 +712,6 @@ def _plan_of(subject: Subject, scheme: Any, roles: Roles | None) -> InitPlan:
         return plan(subject.options.get("params"), scheme, roles=roles)
     inputs = subject.framework.described(subject.given) if framework_of(model) == "linen" else None
     return plan(model, scheme, inputs=None if inputs is None else list(inputs), roles=roles)
-
-
-def _linen(model: Any, x: Any) -> dict[str, Any]:
-    """Return the inputs that a plan of a Flax Linen module needs."""
-    from fanin.frameworks.find import framework_of, is_model
-
-    linen = is_model(model) and framework_of(model) == "linen"
-    return {"inputs": list(x) if isinstance(x, tuple | list) else [x]} if linen else {}
 
 
 def _positive(name: str, value: Any) -> int:

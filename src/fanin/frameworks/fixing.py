@@ -5,41 +5,110 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fanin.frameworks.find import framework_of, is_model
+from fanin.frameworks.find import framework_of, front_end, is_model
 from fanin.frameworks.given import as_given
+from fanin.graph.parameter import Parameter
+from fanin.report.diagnosis.paths import around
 from fanin.rules.finding import Fix
 from fanin.schemes.decision import keep
-from fanin.schemes.plan import InitPlan
+from fanin.schemes.plan import InitPlan, make_plan
 from fanin.schemes.policy import Policy
+
+_WEIGHTS = ("kernel", "recurrent", "embedding")
+
+
+@dataclass(frozen=True)
+class Mending:
+    """A model that fixes are tried on; it is afterwards as it was.
+
+    Args:
+        model: The model, or a function of JAX.
+        x: A batch of inputs; None where they are only described.
+        inputs: A description of inputs, where there is no batch.
+        options: What its framework needs besides, such as `params` for JAX.
+    """
+
+    model: Any
+    x: Any
+    inputs: Any
+    options: Mapping[str, Any]
+
+    def plan(self, fix: Fix) -> InitPlan:
+        """Return what a fix draws its weights from."""
+        if self._is_jax:
+            inventory = self._jax.parameters(self.model, self._batch, self.options)
+        else:
+            inventory = front_end(self.model).inventory(self.model)
+        return make_plan(inventory, scheme_of(fix))
+
+    @contextlib.contextmanager
+    def mended(self, plans: Iterable[InitPlan]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        """Yield a model with the weights of plans, and its options; they are put back when the block ends.
+
+        Args:
+            plans: What to draw.
+        """
+        network, options = self.model, self.options
+        with contextlib.nullcontext() if self._is_jax else self._signals.kept(network):
+            for plan in plans:
+                if self._is_jax:
+                    network, options = self._jax.redrawn(plan, network, self._batch, options)
+                else:
+                    network = front_end(network).apply_plan(plan, network, 0)
+            yield network, options
+
+    @property
+    def _batch(self) -> Any:
+        return as_given(self.inputs) if self.x is None else (self.x,)
+
+    @property
+    def _is_jax(self) -> bool:
+        return self._home == "jax"
+
+    @property
+    def _home(self) -> str:
+        name = framework_of(self.model) if is_model(self.model) else "jax"
+        return name if name in ("torch", "keras") else "jax"
+
+    @property
+    def _jax(self) -> Any:
+        return importlib.import_module("fanin.frameworks.jax.mending")
+
+    @property
+    def _signals(self) -> Any:
+        return importlib.import_module(f"fanin.frameworks.{self._home}.signals")
 
 
 def scheme_of(fix: Fix) -> Any:
-    """Return what `plan` takes for a fix: its scheme, for its layers alone if it names some."""
+    """Return what `plan` takes for a fix: its scheme, for the weights of its layers alone if it names some.
+
+    Example:
+        >>> scheme_of(Fix("", scheme="he_normal", layers=("fc",))).label
+        'policy(fc: he_normal, default: asked to keep)'
+    """
     if not fix.layers:
         return fix.scheme
-    return Policy({name: fix.scheme for layer in fix.layers for name in (layer, f"{layer}.*")}, default=keep)
+    return Policy({_Within(layer.partition("#")[0]): fix.scheme for layer in fix.layers}, default=keep)
 
 
-@contextlib.contextmanager
-def mended(model: Any, plans: Iterable[InitPlan], x: Any, options: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield a model with the weights of plans; they are put back when the block ends.
+class _Within:
+    """Tells the parameter of a path, and the weights in what has that path, whatever parts it.
 
     Args:
-        model: The model.
-        plans: What to draw.
-        x: A batch of inputs, which some frameworks need.
-        options: What its framework needs besides.
+        path: The path.
     """
-    framework = _signals(model)
-    with framework.kept(model):
-        network = model
-        for plan in plans:
-            network = framework.drawn(plan, network, 0, as_given(_shapes(x)), **options)
-        yield network
+
+    def __init__(self, path: str) -> None:
+        self.__name__ = path
+
+    def __call__(self, parameter: Parameter) -> bool:
+        inside = self.__name__ in around(parameter.name) and parameter.kind in _WEIGHTS
+        return inside or parameter.name == self.__name__
 
 
 def standardized(x: Any) -> Any:
@@ -73,16 +142,3 @@ def _like(x: Any, values: np.ndarray) -> Any:
 
 def _floating(x: Any) -> Any:
     return x.dtype if x.is_floating_point() else None
-
-
-def _shapes(x: Any) -> Any:
-    """Return inputs as descriptions: several in a tuple or a mapping."""
-    if isinstance(x, Mapping):
-        return dict(x)
-    return tuple(x) if isinstance(x, tuple | list) and any(hasattr(one, "shape") for one in x) else x
-
-
-def _signals(model: Any) -> Any:
-    name = framework_of(model) if is_model(model) else "jax"
-    home = {"torch": "torch", "keras": "keras"}.get(name, "jax")
-    return importlib.import_module(f"fanin.frameworks.{home}.signals")

@@ -36,7 +36,7 @@ class Choice:
         select: Codes, beginnings of codes, or names of the rules that are asked.
         ignore: Those that are not.
         layers: Rules that are not asked about layers and what is in them, by a pattern of their paths:
-            {"head": ("OUT101",), "blocks.*.gate": ("SAT", "FWD")}.
+            {"head": ("OUT101",), "blocks.*.gate": ("SAT", "FWD")}; dots stand for slashes too.
         known: Findings that are known already, as (code, where).
 
     Raises:
@@ -67,7 +67,7 @@ class Choice:
         codes = (
             one
             for pattern, codes in self.layers.items()
-            if any(fnmatch.fnmatchcase(path, pattern) for path in around(finding.where))
+            if any(fnmatch.fnmatchcase(_dotted(path), _dotted(pattern)) for path in around(finding.where))
             for one in codes
         )
         return finding.code in matching(tuple(codes))
@@ -254,6 +254,11 @@ def diagnose(vitals: Vitals, choice: Choice | None = None, *, seconds: float = 0
     wanted = _gravest_first(one for one in causes if not choice.knows(one))
     known, past = len(causes) - len(wanted), _past(choice, found)
     return Diagnosis(vitals, wanted, tuple(choice.codes), known, past, seconds)
+
+
+def _dotted(path: str) -> str:
+    """Return a path with dots in the place of Keras' slashes."""
+    return path.replace("/", ".")
 
 
 def _past(choice: Choice, found: Iterable[Finding]) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fanin.report.diagnosis.paths import around
 from fanin.rules.depth import A_LAYER, IN_ALL, slope
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
@@ -12,7 +13,7 @@ from fanin.rules.vitals import Layer, Vitals
 
 _BLOCKS = 6
 _DEEP = 12
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"_?\d+")  # Keras calls blocks "block", "block_1", ...
 
 
 class GrowingStream(Rule):
@@ -82,13 +83,13 @@ def streams(vitals: Vitals) -> Iterator[list[Layer]]:
     """Yield blocks of one type whose paths differ by a number, in their order."""
     found: dict[tuple[str, str], list[Layer]] = {}
     for layer in vitals.layers:
-        if layer.kind == "other" and _NUMBER.search(layer.name) and layer.output.scale > 0:
-            found.setdefault((layer.type, _NUMBER.sub("#", layer.name)), []).append(layer)
+        if layer.kind == "other" and layer.output.scale > 0:
+            found.setdefault((layer.type, _NUMBER.sub("", layer.name)), []).append(layer)
     yield from (blocks for blocks in found.values() if len(blocks) >= _BLOCKS)
 
 
 def _ends_in_norm(vitals: Vitals, block: Layer) -> bool:
-    inside = [layer for layer in vitals.layers if layer.name.startswith(f"{block.name}.")]
+    inside = [layer for layer in vitals.layers if block.name in around(layer.name) and layer is not block]
     return (
         bool(inside)
         and inside[-1].kind == "norm"

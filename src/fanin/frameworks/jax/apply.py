@@ -10,6 +10,7 @@ import jax
 from fanin.errors import FaninError
 from fanin.frameworks.find import framework_of
 from fanin.frameworks.jax.traced import draw_traced, is_traced
+from fanin.frameworks.jax.tree import named_leaves
 from fanin.graph.inventory import Inventory
 from fanin.schemes.draw import draw
 from fanin.schemes.plan import InitPlan
@@ -48,16 +49,27 @@ def apply_plan(plan: InitPlan, model: Any, seed: int, inputs: Any = None) -> Any
     Raises:
         FaninError: The model has other parameters than the plan.
     """
-    drawn = draw_traced if is_traced() else draw
-    values = {row.parameter.name: drawn(row.distribution, row.parameter, row.key(seed)) for row in plan}
+    values = values_of(plan, seed)
     library = framework_of(model)
     if library == "linen":
         given = _needed(inputs)
         positional = [given] if hasattr(given, "dtype") else given
         model = model.init(jax.random.key(seed), *(_made(value) for value in positional))
     elif library == "jax" and isinstance(model, dict) and "params" in model:
-        library = "linen"
+        own = {name for name, _ in named_leaves(model)}
+        library = "jax" if values.keys() <= own else "linen"
     return _part(library, "values").with_values(model, values)
+
+
+def values_of(plan: InitPlan, seed: int) -> dict[str, Any]:
+    """Return the values of a plan by the names of parameters.
+
+    Args:
+        plan: What to draw.
+        seed: As for `apply_plan`.
+    """
+    drawn = draw_traced if is_traced() else draw
+    return {row.parameter.name: drawn(row.distribution, row.parameter, row.key(seed)) for row in plan}
 
 
 def _part(library: str, name: str) -> Any:
