@@ -11,7 +11,9 @@ import fanin
 from fanin.graph.inventory import Inventory
 from fanin.graph.parameter import Parameter
 from fanin.report.plan import describe
+from fanin.schemes.distributions import ICNR, Factor, Normal, Orthogonal, Paired, Values
 from fanin.schemes.plan import make_plan
+from fanin.schemes.records import to_record
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
 
@@ -60,6 +62,13 @@ def test_it_is_html_in_a_notebook():
             "N(0, 0.5^2) [-2, 3]sd",
         ),
         ({"kind": "Sparse", "count": 3, "sd": 0.5}, "Sparse(3, 0.5)"),
+        (to_record(Paired(Orthogonal(2**0.5), 1, outputs=True)), "Orthogonal(1.414) in pairs"),
+        (to_record(ICNR(Normal(0.0, 0.02), 4)), "N(0, 0.02^2) copied"),
+        (to_record(Values((1.0, 2.0))), "Values(2 values)"),
+        (
+            to_record(Factor(True, "query_key", "attention", 2, 0.5, 1.0)),
+            "Factor(True, query_key, attention, 2, 0.5, 1)",
+        ),
     ],
 )
 def test_distributions_in_a_few_signs(record, text):

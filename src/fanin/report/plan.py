@@ -129,6 +129,10 @@ def _size(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape)) or "()"
 
 
+_OF_A_KERNEL = {"Paired": "in pairs", "ICNR": "copied"}
+"""Distributions that are made of another one, in words."""
+
+
 def describe(distribution: Mapping[str, Any]) -> str:
     """Return a distribution's record in a few signs.
 
@@ -149,8 +153,15 @@ def describe(distribution: Mapping[str, Any]) -> str:
         return f"N({record['mean']:g}, {record['sd']:.4g}^2) {_cut(record)}sd"
     if kind == "PerGate":
         return " | ".join(describe(gate) for gate in record["gates"])
-    inside = ", ".join(f"{value:.4g}" for value in record.values())
-    return f"{kind}({inside})"
+    if kind in _OF_A_KERNEL:
+        return f"{describe(record['kernel'])} {_OF_A_KERNEL[kind]}"
+    return f"{kind}({', '.join(map(_shown, record.values()))})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool | str):
+        return str(value)
+    return f"{len(value)} values" if isinstance(value, list | tuple) else f"{value:.4g}"
 
 
 def _cut(record: Mapping[str, Any]) -> str:
