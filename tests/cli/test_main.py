@@ -1,4 +1,6 @@
 import importlib.metadata
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +39,10 @@ def test_compares_help_names_every_option_of_the_api():
     only_in_python = {"class_weight", "progress", "command"}
     for name in inspect.signature(compare).parameters.keys() - only_in_python:
         assert spelt.get(name, f"--{name.replace('_', '-')}") in printed
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "fanin", "rule", "FWD101"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("FWD101 vanishing-forward-signal")

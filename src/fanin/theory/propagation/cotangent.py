@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,6 +96,7 @@ class Cotangent:
     drift: Array = field(default_factory=lambda: STILL[0])
     doubt: float = 0.0
     met: float = 0.0
+    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def normal(
@@ -111,7 +112,10 @@ class Cotangent:
 
     def covariance(self, places: Places) -> Covariance:
         """Return E[g g'] between places."""
-        return sum((part.covariance(places) for part in self.parts), np.zeros(_shape(places)))
+        if places not in self._known:
+            found = (part.covariance(places) for part in self.parts)
+            self._known[places] = sum(found, np.zeros(_shape(places)))
+        return self._known[places]
 
     def through(self, inner: Covariance, chance: Array, curvature: Curvature | None = None) -> Cotangent:
         """Return what sums over channels make of it: a normal population, with as much drift.
@@ -162,6 +166,11 @@ class Cotangent:
         Given the factors, g is normal with second moments C = sum slope slope' inner around what is known, a:
         E[g_i^2 g_j^2] = E[(a_i^2 + C_ii) (a_j^2 + C_jj) + 2 C_ij^2 + 4 a_i a_j C_ij].
         """
+        if (places, examples) not in self._known:
+            self._known[places, examples] = self._spread(places, examples)
+        return self._known[places, examples]
+
+    def _spread(self, places: Places, examples: int) -> float:
         given, known = self._rows(places)
         size = given.shape[1]
         counts = pair_counts(places, max(examples, 1)).reshape(size, size)

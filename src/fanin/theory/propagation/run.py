@@ -274,7 +274,8 @@ def _is_causal(node: Node, graph: SignalGraph) -> bool:
 def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]], points: Mapping[str, int]) -> int:
     """Return how many channels to follow: as many as memory allows for all places of all nodes."""
     most = max((len(Places(sizes)) for sizes in blocks.values()), default=1)
-    image = 4 if any(node.op in ("convolution", "pool") for node in graph) else 1
+    # Corners, borders of both directions, the inside, and now and then what a stride or a pool parts.
+    image = 5 if any(node.op in ("convolution", "pool") for node in graph) else 1
     numbers = sum(
         _NODES * len(blocks[_steps(node)])
         if node.op in ("recurrent", "scan")
@@ -309,7 +310,8 @@ def _backward(
             continue
         value = values[node.name]
         assert isinstance(value, Signal)
-        back = pullback(context.settled(cotangent, value))
+        found[node.name] = settled = context.settled(cotangent, value)
+        back = pullback(settled)
         for place, (name, given) in enumerate(zip(node.inputs, back, strict=False)):
             if given is not None:
                 given = replace(given, doubt=given.doubt + doubt_back(node, place))
