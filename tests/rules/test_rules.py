@@ -127,22 +127,36 @@ def test_regressions_are_held_against_their_targets():
     assert [(one.code, one.severity) for one in far] == [("INP105", "warning")]
 
 
-@pytest.mark.parametrize(
-    ("ends", "kind", "logits", "units", "severity"),
-    [
-        ("softmax", "binary_cross_entropy", False, 1, "error"),
-        ("relu", "cross_entropy", True, 10, "warning"),
-        ("softmax", "cross_entropy", True, 10, "warning"),
-        ("softmax", "cross_entropy", False, 10, None),
-        ("sigmoid", "binary_cross_entropy", False, 1, None),
-        ("sigmoid", "binary_cross_entropy", True, 1, "warning"),
-        ("relu", "mse", True, 10, None),
-    ],
-)
-def test_last_activations(ends, kind, logits, units, severity):
-    output = Output(spread(0.5), (32, units), 0.7, kind, ends, "1", 1.0, logits=logits)
-    found = diagnose(vitals(output=output, target=Target(classes=2, entropy=0.69))).findings
-    assert [one.severity for one in found if one.code == "OUT102"] == ([severity] if severity else [])
+def test_recurrent_layers_that_read_large_numbers():
+    states = layer("rnn", 0.5, kind="recurrent", function="tanh", saturated=0.1)
+    reads = parameter("rnn.weight_ih_l0", 0.1, kind="kernel", reference=0.2)
+    keeps = parameter("rnn.weight_hh_l0", 0.1, kind="recurrent", reference=0.2)
+    for sd, found in ((30.0, []), (50.0, ["INP101"])):
+        inputs = (Input("0", (32, 9, 4), spread(sd)),)
+        norm = layer("norm", kind="norm")
+        assert codes(vitals([states, norm, layer("1")], [reads, keeps], inputs=inputs)) == found
+
+
+@pytest.mark.parametrize(("function", "severity"), [("relu", "info"), ("tanh", "error")])
+def test_norms_behind_bounded_functions_come_too_late(function, severity):
+    between = layer("act", kind="activation", function=function)
+    layers = [layer("0", 50.0), between, layer("norm", kind="norm"), layer("1")]
+    inputs = (Input("0", (32, 3, 8, 8), spread(100.0)),)
+    assert codes(vitals(layers, inputs=inputs), severity) == ["INP101"]
+
+
+@pytest.mark.parametrize(("constant", "severity"), [(0.4, None), (0.9, "info"), (1.0, "warning")])
+def test_constant_features(constant, severity):
+    inputs = (Input("0", (32, 20), spread(1.0), None, constant),)
+    assert codes(vitals(inputs=inputs)) == (["INP104"] if severity else [])
+    assert codes(vitals(inputs=inputs), severity) == codes(vitals(inputs=inputs))
+
+
+def test_targets_that_are_broadcast():
+    output = Output(spread(1.0), (32, 1), 1.0, "mse", layer="1", variation=1.0)
+    target = Target(variance=1.0, low=-2.0, high=2.0)
+    assert not codes(vitals(output=output, target=target))
+    assert codes(vitals(output=output, target=replace(target, broadcast=True))) == ["INP106"]
 
 
 def activation(**others):
@@ -163,6 +177,13 @@ def test_saturation(share, severity):
 def test_dead_units(share, places, severity):
     dead = replace(activation(function="relu", dead=share), places=places)
     assert codes(vitals([layer("0"), dead, layer("1")]), severity) == (["SAT102"] if severity else [])
+
+
+@pytest.mark.parametrize(("ends", "found"), [("softmax", ["SAT101"]), ("tanh", [])])
+def test_what_makes_the_output_is_exempt(ends, found):
+    layers = [layer("0"), activation(function="tanh", saturated=0.9)]
+    output = Output(spread(1.0), (32, 10), None, "none", ends, "0", 1.0)
+    assert codes(vitals(layers, output=output, target=None)) == found
 
 
 def test_a_small_head_is_meant():

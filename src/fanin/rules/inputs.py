@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
-from fanin.rules.vitals import Input, Layer, Vitals
+from fanin.rules.vitals import Input, Layer, Parameter, Vitals
 
 _LARGE = 20.0
 _RAW = 5.0
@@ -20,7 +20,9 @@ class UnscaledInput(Rule):
     """Inputs are too large for the first weights.
 
     **What it checks.** sqrt(E[x^2]) of what the first layer with weights makes of the inputs, above 20, where
-    that comes from the inputs, and no norm follows. Where a norm takes the scale back it is an info.
+    that comes from the inputs, and no norm follows. Where a norm takes the scale back it is an info; behind
+    a bounded activation, or inside of a recurrent layer, no norm can. What a recurrent layer's gates read is
+    taken to be of the inputs' scale times that of the weights times sqrt(fan_in).
 
     **Why it matters.** Everything behind is as many times too large: bounded activations saturate, logits and
     the first loss are huge, and the steps of the first layer's weights are those of the largest features.
@@ -37,18 +39,19 @@ class UnscaledInput(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that the inputs are too large."""
         first, given = _first(vitals), _largest(vitals)
-        if first is None or given is None or given.values.scale < _RAW or first.output.scale <= _LARGE:
+        if first is None or given is None or given.values.scale < _RAW:
             return
-        if first.output.scale < given.values.scale / 100:
+        made = _made(vitals, first, given)
+        if made <= _LARGE or made < given.values.scale / 100:
             return
         absorbed = _norm_follows(vitals, first)
         by = " A norm behind it takes the scale back." if absorbed else ""
         yield self.finding(
             f"input {given.name}",
             f"{_named(given)} is of scale {given.values.scale:.3g}, and {first.name} makes "
-            f"{first.output.scale:.3g} of it.{by}",
+            f"{made:.3g} of it.{by}",
             severity="info" if absorbed else "error",
-            observed=first.output.scale,
+            observed=made,
             expected=f"at most {_LARGE:g} behind the first layer",
             fix=_STANDARDIZE,
             mean=given.values.mean,
@@ -124,16 +127,16 @@ class SmallInput(Rule):
 class ConstantFeatures(Rule):
     """Features are the same in all examples.
 
-    **What it checks.** The share of the features that no example changes, in inputs of (examples, features),
-    above one half.
+    **What it checks.** The share of the features that no example changes, in inputs of (examples, features):
+    above one half is an info, all of them a warning.
 
     **Why it matters.** They are a bias, and nothing more. It may be the batch: pixels at the border of digits
-    are 0 in most.
+    are 0 in most. Where all features are constant all examples are the same one, which nothing tells apart.
 
     **Instead.** Leave them out, or look at a larger batch.
     """
 
-    code, name, severity = "INP104", "constant-features", "info"
+    code, name, severity = "INP104", "constant-features", "warning"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the inputs with constant features."""
@@ -143,6 +146,7 @@ class ConstantFeatures(Rule):
                     f"input {given.name}",
                     f"{given.constant:.0%} of the features of {_named(given, lower=True)} are the same in "
                     f"all {vitals.examples} examples.",
+                    severity="warning" if given.constant == 1 else "info",
                     observed=given.constant,
                     expected="at most 50%",
                 )
@@ -184,6 +188,32 @@ class UnscaledTargets(Rule):
         )
 
 
+class BroadcastTargets(Rule):
+    """Outputs and targets have other shapes, and each is compared with many.
+
+    **What it checks.** Whether the mean square error broadcasts outputs, such as (n, 1) with targets of (n,),
+    which makes (n, n).
+
+    **Why it matters.** Every output is compared with every target: the best answer is their mean, for all
+    examples. PyTorch only warns.
+
+    **Instead.** The same shape: `output.squeeze(-1)`, or `target[:, None]`.
+    """
+
+    code, name, severity = "INP106", "broadcast-targets", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that targets are broadcast."""
+        if vitals.target is not None and vitals.target.broadcast:
+            yield self.finding(
+                "targets",
+                f"Targets are of another shape than the outputs, {vitals.output.shape}: each output is "
+                "compared with several targets.",
+                expected="the same shape",
+                fix=Fix("output.squeeze(-1), or target[:, None]"),
+            )
+
+
 def _data(vitals: Vitals) -> Iterator[Input]:
     """Yield inputs that are the user's own numbers."""
     yield from (given for given in vitals.inputs if not given.tokens and not given.described)
@@ -194,15 +224,42 @@ def _largest(vitals: Vitals) -> Input | None:
 
 
 def _first(vitals: Vitals) -> Layer | None:
-    return next((layer for layer in vitals.layers if layer.kind in ("weights", "norm")), None)
+    kinds = ("weights", "norm")
+    return next((one for one in vitals.layers if one.kind in kinds or _is_recurrent(vitals, one)), None)
+
+
+def _is_recurrent(vitals: Vitals, layer: Layer) -> bool:
+    """Return whether a layer is a recurrent one, of which only the states are seen."""
+    return layer.kind == "recurrent" or (layer.kind == "activation" and _read(vitals, layer) is not None)
+
+
+def _read(vitals: Vitals, layer: Layer) -> Parameter | None:
+    """Return the first kernel inside of a layer that also has a recurrent one."""
+    inside = [one for one in vitals.parameters if one.name.startswith((f"{layer.name}.", f"{layer.name}/"))]
+    kernels = [one for one in inside if one.kind == "kernel" and one.reference]
+    return kernels[0] if kernels and any(one.kind == "recurrent" for one in inside) else None
+
+
+def _made(vitals: Vitals, first: Layer, given: Input) -> float:
+    """Return the scale of what the first layer makes of an input, before any function."""
+    kernel = _read(vitals, first)
+    if first.kind in ("weights", "norm") or kernel is None or not kernel.reference:
+        return first.output.scale
+    return given.values.scale * kernel.values.scale / kernel.reference
 
 
 def _norm_follows(vitals: Vitals, layer: Layer) -> bool:
-    """Return whether a norm stands before the next layer with weights, or is the layer."""
+    """Return whether a norm stands before the next layer with weights and bounded function, or is it."""
     if layer.kind == "norm":
         return True
+    if layer.kind != "weights":
+        return False
     after = vitals.layers[vitals.layers.index(layer) + 1 :]
-    return next((one.kind for one in after if one.kind in ("weights", "norm")), "") == "norm"
+    return next((one.kind for one in after if one.kind in ("weights", "norm") or _bounds(one)), "") == "norm"
+
+
+def _bounds(layer: Layer) -> bool:
+    return layer.function in ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "relu6")
 
 
 def _named(given: Input, *, lower: bool = False) -> str:
@@ -210,4 +267,11 @@ def _named(given: Input, *, lower: bool = False) -> str:
     return text if lower else text[0].upper() + text[1:]
 
 
-RULES = (UnscaledInput, UnevenFeatures, SmallInput, ConstantFeatures, UnscaledTargets)
+RULES = (
+    UnscaledInput,
+    UnevenFeatures,
+    SmallInput,
+    ConstantFeatures,
+    UnscaledTargets,
+    BroadcastTargets,
+)

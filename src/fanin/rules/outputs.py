@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from fanin.rules.endings import UnfitActivation
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Spread, Vitals
@@ -71,44 +72,6 @@ class HighInitialLoss(Rule):
                 expected=f"at most {_BASELINE:g}",
                 fix=_head(vitals),
             )
-
-
-class UnfitActivation(Rule):
-    """The last activation does not fit the loss.
-
-    **What it checks.** A softmax over one unit; a ReLU or tanh whose values are taken for probabilities or
-    for logits; a softmax or sigmoid before a loss that applies its own; in Keras, outputs above 1 that a loss
-    takes for probabilities.
-
-    **Why it matters.** A softmax over one unit is 1, always. A loss of logits that is given probabilities
-    sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e).
-
-    **Instead.** Logits with a loss of logits; for one unit a sigmoid.
-    """
-
-    code, name, severity = "OUT102", "unfit-activation", "error"
-
-    def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that the last activation does not fit."""
-        output = vitals.output
-        ends, kind, units = output.ends_in, output.kind, output.shape[-1] if output.shape else 1
-        classifies = kind in ("cross_entropy", "binary_cross_entropy")
-        if ends == "softmax" and units == 1:
-            message, severity = "A softmax over one unit is always 1: the output depends on nothing.", "error"
-        elif ends in ("relu", "tanh") and classifies:
-            message = f"The output ends in {ends}, and the loss takes it for {_taken(vitals)}."
-            severity = "warning"
-        elif ends in ("softmax", "sigmoid") and classifies and output.logits:
-            message, severity = f"The loss applies its own {ends} to what a {ends} has made.", "warning"
-        else:
-            return
-        yield self.finding(
-            output.layer,
-            message,
-            severity="error" if severity == "error" else "warning",
-            expected="logits, or probabilities where the loss expects them",
-            fix=Fix("leave the last activation out, or choose the loss that fits it"),
-        )
 
 
 class ClassPrior(Rule):
@@ -201,15 +164,6 @@ def _logits(vitals: Vitals) -> Spread:
     last = [one for one in vitals.weighted if one.name == vitals.output.layer][-1:]
     made = last[0].output if last and vitals.output.ends_in in _PROBABILITIES else None
     return vitals.output.values if made is None else made
-
-
-def _no_probabilities(vitals: Vitals) -> bool:
-    """Return whether outputs cannot be probabilities; PyTorch's own loss would have refused them."""
-    return vitals.framework == "keras" and vitals.output.values.largest > 1.001
-
-
-def _taken(vitals: Vitals) -> str:
-    return "logits" if vitals.output.logits else "probabilities"
 
 
 def _head(vitals: Vitals) -> Fix:

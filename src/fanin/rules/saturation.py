@@ -165,7 +165,7 @@ def _is_dead(layer: Layer) -> bool:
 def _inner(vitals: Vitals) -> Iterator[Layer]:
     """Yield activations but for the one that makes the output."""
     activations = [layer for layer in vitals.layers if layer.kind in ("activation", "recurrent")]
-    last = activations[-1:] if vitals.output.ends_in else []
+    last = [layer for layer in activations[-1:] if layer.function == vitals.output.ends_in]
     yield from (layer for layer in activations if layer not in last)
 
 

@@ -171,12 +171,18 @@ class Target:
         entropy: Entropy of the classes' frequencies in the batch, in nats.
         variance: Variance of real targets.
         mean: Their mean.
+        low: The number below which 5 % of them are.
+        high: The number above which 5 % of them are.
+        broadcast: Whether each of them is compared with several outputs, as their shapes differ.
     """
 
     classes: int = 0
     entropy: float = 0.0
     variance: float = 0.0
     mean: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    broadcast: bool = False
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1
         return None
     values = target.astype(np.float64)
     if kind == "mse":
-        return Target(variance=float(values.var()), mean=float(values.mean()))
+        low, high = map(float, np.quantile(values, (0.05, 0.95)))
+        return Target(variance=float(values.var()), mean=float(values.mean()), low=low, high=high)
     if kind == "binary_cross_entropy":
         share = float(np.clip(values.mean(), 0, 1))
         return Target(classes=2, entropy=float(-(xlogy(share, share) + xlogy(1 - share, 1 - share))))

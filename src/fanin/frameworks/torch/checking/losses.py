@@ -12,6 +12,7 @@ from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
 from fanin.errors import FaninError
+from fanin.frameworks.torch.checking import units
 from fanin.rules.vitals import Loss, Target
 
 _KINDS: dict[Any, tuple[Loss, bool]] = {
@@ -104,14 +105,26 @@ def target_of(compared: Compared) -> Target | None:
     if output is None or target is None or compared.kind == "other":
         return None
     if compared.kind == "mse":
-        values = target.detach().double()
-        return Target(variance=values.var(correction=0).item(), mean=values.mean().item())
+        return _numbers(target.detach(), output)
     if compared.kind == "binary_cross_entropy":
         share = target.detach().double().mean().clamp(0, 1)
         entropy = -(torch.special.xlogy(share, share) + torch.special.xlogy(1 - share, 1 - share)).item()
         return Target(classes=2, entropy=entropy)
     classes = output.shape[1] if output.ndim > 1 else output.shape[0]
     return Target(classes=classes, entropy=_entropy(target.detach(), classes))
+
+
+def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:
+    """Return what real targets are distributed by; of many, by what some at even distances are."""
+    values = units.sampled(target).double()
+    low, high = torch.quantile(values, torch.tensor([0.05, 0.95], dtype=values.dtype, device=values.device))
+    return Target(
+        variance=values.var(correction=0).item(),
+        mean=values.mean().item(),
+        low=low.item(),
+        high=high.item(),
+        broadcast=torch.broadcast_shapes(target.shape, output.shape) != output.shape,
+    )
 
 
 def _entropy(target: torch.Tensor, classes: int) -> float:

@@ -35,6 +35,12 @@ class _Pass:
     compared: losses.Compared
     kind: str
 
+    @property
+    def compares(self) -> bool:
+        """Whether the loss takes the output itself, and not what another model makes of it."""
+        given = self.compared.output
+        return given is None or given.numel() == self.output.numel()
+
 
 def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) -> Vitals:
     """Return what a module does at step 0; it is afterwards as it was before.
@@ -106,7 +112,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         watch = Watch(model)
         with watch:
             found = _passed(model, batch, loss, watch)
-        ends = watch.last_function[1] if watch.last_function[0] is found.output else ""
+        ends = watch.last_function[1] if watch.last_function[0] is found.output and found.compares else ""
         gradients = _gradients(found.loss, trained)
         zero = unlocked(trained, gradients, lambda: _again(model, batch, loss, trained))
     return Vitals(
