@@ -14,6 +14,7 @@ from fanin.theory.propagation.covariance import Covariance, between, second_mome
 from fanin.theory.propagation.doubts import WEIGHTS
 from fanin.theory.propagation.draws import one_thread
 from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.notes import again, equal
 from fanin.theory.propagation.run import Run, run
 from fanin.theory.propagation.signal import Kernel, Signal, Unknown, Value
 
@@ -64,7 +65,7 @@ def predict(
         model=graph.name,
         inputs=inputs,
         cotangent=f"the {loss} of random targets" if loss else "standard normal at the outputs",
-        notes=(*graph.notes, *_equal(graph)),
+        notes=(*graph.notes, *equal(graph), *again(graph)),
     )
 
 
@@ -114,25 +115,6 @@ def _inner(name: str, loops: list[Node], found: Run) -> LayerSignal:
 
 
 _SOURCES = ("parameter", "constant", "input")
-
-
-def _equal(graph: SignalGraph) -> list[str]:
-    """Return a note on weights that hold the same values, which are taken for independent ones."""
-    found: dict[tuple, list[str]] = {}
-    for weight in graph.weights:
-        law = weight.law
-        if weight.source == "tensor" and law is not None and law.variance and len(weight.shape) > 1:
-            found.setdefault((weight.shape, law.mean, law.variance), []).append(weight.name)
-    copies = [names for names in found.values() if len(names) > 1]
-    if not copies:
-        return []
-    first, more = copies[0], len(copies) - 1
-    also = f", and {more} more such sets" if more else ""
-    names = ", ".join(first[:3]) + (", ..." if len(first) > 3 else "")
-    return [
-        f"{names} hold the same values{also}: layers that are copies of each other. They are taken for "
-        "independent, as training will make them."
-    ]
 
 
 def _layer(name: str, node: Node, found: Run) -> LayerSignal:
