@@ -14,6 +14,7 @@ from frameworks.jax.checking.faulty import Gpt, tokens
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(64, 12)).astype("float32")
+Y = np.arange(64) % 4
 
 
 def vitals(model, x=X, y=None, **options):
@@ -177,12 +178,56 @@ def test_half_precision():
     assert found.output.ends_in == "relu"
 
 
-def test_without_arrays():
-    shapes = {"w": jax.ShapeDtypeStruct((12, 3), "float32")}
-    with pytest.raises(FaninError, match="only described"):
-        vitals(lambda p, x: x @ p["w"], params=shapes)
-    made = vitals(lambda p, x: x @ p["w"], start=lambda key: {"w": jax.random.normal(key, (12, 3))})
-    assert made.layers[0].output.scale > 1
+def abstract():
+    """Return models whose parameters are only described, with what makes them."""
+    described = {"w": jax.ShapeDtypeStruct((12, 4), "float32"), "b": jnp.ones(4)}
+    key = jax.random.key(0)
+    return {
+        "function": (
+            lambda p, x: x @ p["w"] + p["b"],
+            {"params": described},
+            lambda key: {"w": jax.random.normal(key, (12, 4)), "b": jnp.ones(4)},
+            ["w"],
+        ),
+        "linen": (
+            nn.Dense(4),
+            {"params": jax.eval_shape(nn.Dense(4).init, key, X)},
+            None,
+            ["bias", "kernel"],
+        ),
+        "nnx": (
+            nnx.eval_shape(lambda: dropped(key)),
+            {},
+            dropped,
+            ["layers.0.bias", "layers.0.kernel"],
+        ),
+        "equinox": (
+            eqx.filter_eval_shape(lambda key: eqx.nn.Linear(12, 4, key=key), key),
+            {},
+            lambda key: eqx.nn.Linear(12, 4, key=key),
+            ["weight", "bias"],
+        ),
+    }
+
+
+def dropped(key):
+    rngs = nnx.Rngs(key)
+    return nnx.Sequential(nnx.Linear(12, 4, rngs=rngs), nnx.Dropout(0.5, rngs=rngs))
+
+
+@pytest.mark.parametrize("name", ["function", "linen", "nnx", "equinox"])
+def test_without_arrays(name):
+    model, options, start, unmade = abstract()[name]
+    found = fanin.diagnose(model, X, Y, loss="cross_entropy", **options)
+    assert [(one.code, one.evidence["parameters"]) for one in found.findings] == [("SET101", unmade)]
+    assert not found.vitals.layers
+    assert "have no values" in str(found) or "has no values" in str(found)
+    if not options:
+        with pytest.raises(FaninError, match="only described"):
+            fanin.diagnose(lambda width: model, X, Y, loss="cross_entropy", widths=(1, 2))
+    if start is not None:
+        made = fanin.diagnose(model, X, Y, loss="cross_entropy", start=start, **options)
+        assert made.vitals.layers[0].output.scale > 0.1
 
 
 def test_unknown_options():

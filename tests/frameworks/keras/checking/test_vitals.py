@@ -204,8 +204,9 @@ def test_mixed_precision():
 
 
 def test_errors():
-    with pytest.raises(FaninError, match="is not built"):
+    with pytest.raises(FaninError, match="is not built") as error:
         vitals(keras.Sequential([layers.Dense(3)]))
+    assert "model.build((None, 12))" in error.value.fix
     with pytest.raises(FaninError, match="There is no loss 'hing'"):
         vitals(head(), y=Y, loss="hing")
     with pytest.raises(FaninError, match="no loss"):
@@ -216,6 +217,39 @@ def test_errors():
         vitals(head(), RANDOM.normal(size=(5, 7)).astype("float32"))
     with pytest.raises(FaninError, match="does not depend"):
         vitals(head(), y=Y, loss=lambda true, made: ops.stop_gradient(made))
+
+
+class Parts(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = layers.Dense(4), layers.Dense(4)
+
+    def call(self, x, training=False):
+        return self.other(self.one(x)) if training else self.one(x)
+
+
+def test_layers_that_are_not_built():
+    with pytest.raises(FaninError, match=r"^parts\S* is not built"):
+        vitals(Parts())
+    built = Parts()
+    built(X)  # without the other layer, which is for training
+    with pytest.raises(
+        FaninError, match=r"^dense\S* is not built: its variables have no values yet."
+    ) as error:
+        vitals(built)
+    assert error.value.fix == "call the model once on a batch, as in training"
+    assert not built.other.built
+    built(X, training=True)
+    assert [layer.kind for layer in vitals(built).layers] == ["weights", "weights"]
+
+
+def test_a_layer_that_is_never_called_needs_no_variables():
+    model = Parts()
+    model.other = layers.Identity()
+    model.third = layers.Dense(5)
+    model(X)
+    assert [layer.kind for layer in vitals(model).layers] == ["weights"]
+    assert not model.third.built
 
 
 def test_networks_born_dead():

@@ -11,7 +11,6 @@ import jax.extend
 import jax.numpy as jnp
 import numpy as np
 
-from fanin.errors import FaninError
 from fanin.frameworks.given import Given
 from fanin.frameworks.jax.checking import batch
 from fanin.frameworks.jax.checking.places import places_of
@@ -31,7 +30,7 @@ class Prepared:
         closed: Its program.
         shapes: Descriptions of the outputs in their structure.
         watching: What is looked at.
-        values: Of its variables.
+        values: Of its variables; descriptions of those that have none.
         inputs: Arrays of the batch.
     """
 
@@ -50,6 +49,12 @@ class Prepared:
             for n, leaf in enumerate(self.call.leaves)
             if leaf.trainable and jnp.issubdtype(leaf.value.dtype, jnp.floating)
         ]
+
+    @property
+    def unmade(self) -> list[str]:
+        """Names of the variables that are only described."""
+        paired = zip(self.call.leaves, self.values, strict=True)
+        return [leaf.name for leaf, value in paired if isinstance(value, jax.ShapeDtypeStruct)]
 
     @property
     def dtype(self) -> str:
@@ -91,7 +96,7 @@ def prepared(
         options: As for `fanin.frameworks.jax.graph.signal_graph`.
 
     Raises:
-        FaninError: The model cannot be traced, or its parameters have no values.
+        FaninError: The model cannot be traced.
     """
     positional, named = batch.arguments_of(x, model) if given is None else batch.descriptions(given)
     examples = next((one.shape[0] for one in jax.tree.leaves((positional, named)) if len(one.shape)), 1)
@@ -108,11 +113,6 @@ def prepared(
 
 def _values(call: Call, seed: int) -> list[Any]:
     values = [leaf.value for leaf in call.leaves]
-    if not any(isinstance(value, jax.ShapeDtypeStruct) for value in values):
+    if call.start is None or not any(isinstance(value, jax.ShapeDtypeStruct) for value in values):
         return values
-    if call.start is None:
-        raise FaninError(
-            f"The parameters of {call.name} are only described, so nothing can be measured.",
-            fix="give start=(a function of a random key that makes them), or real arrays as params=",
-        )
     return jax.extend.core.jaxpr_as_fun(call.start())(jax.random.key(seed))

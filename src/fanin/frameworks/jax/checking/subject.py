@@ -57,7 +57,15 @@ class Subject:
 
         Args:
             values: Of the parameters that are trained.
+
+        Raises:
+            FaninError: Parameters have no values, or the model fails.
         """
+        if self.made.unmade:
+            raise FaninError(
+                f"The parameters of {self.made.call.name} are only described, so nothing can be measured.",
+                fix="start=, a function of a random key that makes them, or real arrays",
+            )
         with users_code(f"{self.made.call.name} fails"):
             passed = self._passes(values, [*self.made.values, *self.made.inputs])
         paired = zip(self.made.trained, passed.gradients, strict=True)

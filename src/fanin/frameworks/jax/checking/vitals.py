@@ -10,11 +10,12 @@ from fanin.frameworks import units
 from fanin.frameworks.jax.checking.losses import target_array
 from fanin.frameworks.jax.checking.passes import Passed
 from fanin.frameworks.jax.checking.subject import Subject
+from fanin.frameworks.jax.graph.trace import Call
 from fanin.frameworks.vitals.inputs import target_of
 from fanin.frameworks.vitals.layers import layers_of
 from fanin.frameworks.vitals.parameters import Held, parameters_of
 from fanin.frameworks.vitals.steps import Gradients, unlocked
-from fanin.rules.vitals import Layer, Output, Target, Vitals
+from fanin.rules.vitals import Layer, Output, Parameter, Spread, Target, Vitals
 
 
 def vitals_of(subject: Subject, *, described: bool) -> Vitals:
@@ -27,6 +28,8 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
     Raises:
         FaninError: It fails, or the loss does not depend on its parameters.
     """
+    if subject.made.unmade:
+        return _unmade(subject, described=described)
     made, values = subject.made, subject.values
     passed, gradients = subject.run(values)
     zero = unlocked(values, gradients, lambda changed: subject.run(changed)[1])
@@ -45,12 +48,43 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
     )
 
 
+def _unmade(subject: Subject, *, described: bool) -> Vitals:
+    """Return the vitals of a model that cannot run, as parameters are only described."""
+    made, nothing = subject.made, Spread(0.0, 0.0, 0.0)
+    unmade = set(made.unmade)
+    found = tuple(
+        Parameter(
+            leaf.name,
+            tuple(leaf.value.shape),
+            _layer(made.call, leaf.name),
+            nothing,
+            trained=leaf.trainable,
+            meta=leaf.name in unmade,
+        )
+        for leaf in made.call.leaves
+    )
+    return Vitals(
+        made.call.name,
+        "jax",
+        (),
+        found,
+        made.described_inputs(described=described),
+        Output(nothing, ()),
+        dtype=made.dtype,
+        examples=made.examples,
+        notes=(*made.call.notes, "nothing was run: parameters have no values; start=, or real arrays"),
+    )
+
+
+def _layer(call: Call, name: str) -> str:
+    return name.rpartition(".")[0] or (call.name if call.type else name)
+
+
 def _held(subject: Subject, gradients: Gradients, zero: Sequence[tuple[float, ...]]) -> Iterator[Held]:
     call, values = subject.made.call, subject.made.values
     for n, gradient, shares in zip(subject.made.trained, gradients, zero, strict=True):
         name = call.leaves[n].name
-        layer = name.rpartition(".")[0] or (call.name if call.type else name)
-        yield Held(name, layer, np.asarray(values[n]), True, gradient, shares)
+        yield Held(name, _layer(call, name), np.asarray(values[n]), True, gradient, shares)
 
 
 def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from fanin.frameworks.jax.graph.copies import copies_of
@@ -33,6 +35,7 @@ def call_of(
         start: From a random key to such a module, for the laws of an abstract one.
     """
     copy = nnx.clone(model)
+    _begin_streams(copy)
     (copy.train if train else copy.eval)()
     keywords = {**mode_keywords(type(model).__call__, train, keywords), **keywords}
     arrays, names, together = separated(positional, keywords, type(model).__call__, 1)
@@ -65,6 +68,16 @@ def call_of(
         type(model).__name__,
         None if start is None else traced_start(make),
     )
+
+
+def _begin_streams(model: nnx.Module) -> None:
+    """Let streams of random keys that are only described begin with the seed 0."""
+    for _, variable in variables(model):
+        value = variable.get_value()
+        if isinstance(variable, nnx.RngState) and isinstance(value, jax.ShapeDtypeStruct):
+            is_key = why_kept(value) == "a random key"
+            first = jax.random.key(0) if is_key else jnp.zeros((), value.dtype)
+            variable.set_value(jnp.broadcast_to(first, value.shape))
 
 
 def _named(model: Any) -> tuple[list[nnx.Variable], list[Leaf]]:

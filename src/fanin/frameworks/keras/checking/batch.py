@@ -20,17 +20,24 @@ _WORDS = 100
 """Tokens that are drawn where nothing says how many a model knows: each knows these."""
 
 
-def check_built(model: keras.Model) -> None:
-    """Raise if a model's variables have no values yet.
+def check_built(layer: keras.layers.Layer, x: Any = None) -> None:
+    """Raise if a model's variables, or a layer's in it, have no values yet.
+
+    Args:
+        layer: The model, or a layer of it that is called.
+        x: The model's inputs, for the message.
 
     Raises:
         FaninError: They have not.
     """
-    if not model.built or not all(layer.built for layer in model._flatten_layers()):
-        raise FaninError(
-            f"{model.name} is not built: its variables have no values yet.",
-            fix="model.build((None, 20)), with the shape of a batch of inputs, or call it on one",
-        )
+    if layer.built:
+        return
+    shapes = [(None, *one.shape[1:]) for one in keras.tree.flatten(x) if hasattr(one, "shape")]
+    build = f"model.build({shapes[0]}), or " if len(shapes) == 1 else ""
+    raise FaninError(
+        f"{layer.name} is not built: its variables have no values yet.",
+        fix=f"{build}call the model once on a batch, as in training",
+    )
 
 
 def inputs_of(model: keras.Model, x: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

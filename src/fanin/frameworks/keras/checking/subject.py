@@ -40,8 +40,8 @@ class Subject:
     def __init__(
         self, model: keras.Model, x: Any, y: Any, *, loss: Any, given: Given | None, seed: int
     ) -> None:
-        batch.check_built(model)
         x = x if given is None else batch.drawn_inputs(model, given, np.random.default_rng(seed))
+        batch.check_built(model, x)
         self.model, self.program = model, Program(model, x, y, loss, seed)
 
     @property

@@ -10,7 +10,9 @@ from typing import Any
 import keras
 from keras.src import backend
 
+from fanin.errors import FaninError
 from fanin.frameworks.keras.checking import functions, products
+from fanin.frameworks.keras.checking.batch import check_built
 from fanin.frameworks.keras.checking.events import Event, Tape
 from fanin.frameworks.keras.signal import LayerPlace
 
@@ -187,6 +189,8 @@ class Watch:
         if _RESTING.search(type(layer).__name__) and getattr(layer, "_call_has_training_arg", False):
             kwargs = {**kwargs, "training": False}
         busy, inside = self._busy, id(layer) in self.places
+        if inside:
+            _check(layer)
         self._busy = busy or isinstance(layer, keras.layers.RNN)
         if inside:
             self._stack.append(layer)
@@ -224,6 +228,15 @@ class Watch:
         event.function = function
         self._stack.pop()
         return keras.tree.pack_sequence_as(results, flat)
+
+
+def _check(layer: Any) -> None:
+    """Raise if a layer that is called has no variables yet: they would be made for this pass alone."""
+    try:
+        check_built(layer)
+    except FaninError as error:
+        vars(error)["_keras_call_info_injected"] = True  # Keras leaves such messages as they are
+        raise
 
 
 def _function_of(layer: keras.layers.RNN) -> str:
