@@ -11,6 +11,7 @@ from fanin.frameworks.given import Given
 from fanin.frameworks.jax.checking.subject import Subject, subject_of
 from fanin.frameworks.jax.checking.vitals import vitals_of
 from fanin.frameworks.jax.signals import seeded
+from fanin.frameworks.memory import within_memory
 from fanin.frameworks.signals import randomness
 from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.widths import width_of
@@ -35,12 +36,16 @@ def vitals(
         seed: Of what is drawn.
         **options: `params` of a function or a Linen module, `start`, `vmap` and `state` of Equinox.
     """
-    with randomness(sys.modules[__name__], seed):
-        subject = _subject(model, x, y, loss, given, seed, options)
-        found = vitals_of(subject, described=given is not None)
-    if is_model(model) and framework_of(model) == "linen":
-        return declared(found, model, subject.named, inputs=list(subject.made.inputs))
-    return declared(found, model, subject.named)
+
+    def look(x: Any, y: Any, given: Given | None) -> Vitals:
+        with randomness(sys.modules[__name__], seed):
+            subject = _subject(model, x, y, loss, given, seed, options)
+            found = vitals_of(subject, described=given is not None)
+        linen = is_model(model) and framework_of(model) == "linen"
+        more = {"inputs": list(subject.made.inputs)} if linen else {}
+        return declared(found, model, subject.named, **more)
+
+    return within_memory(look, x, y, given, name=getattr(model, "__name__", type(model).__name__))
 
 
 def of_width(

@@ -15,6 +15,7 @@ from fanin.frameworks.given import Given
 from fanin.frameworks.keras.checking.subject import Subject
 from fanin.frameworks.keras.checking.vitals import vitals_of
 from fanin.frameworks.keras.signals import seeded
+from fanin.frameworks.memory import within_memory
 from fanin.frameworks.signals import randomness
 from fanin.frameworks.vitals.widths import width_of
 from fanin.rules.vitals import Vitals, Width
@@ -34,9 +35,13 @@ def vitals(model: keras.Model, x: Any, y: Any, *, loss: Any, given: Given | None
         given: What inputs are drawn from, if they are not given.
         seed: Of what is drawn.
     """
-    with randomness(sys.modules[__name__], seed), _seeds_kept():
-        subject = Subject(model, x, y, loss=loss, given=given, seed=seed)
-        return vitals_of(subject, described=given is not None)
+
+    def look(x: Any, y: Any, given: Given | None) -> Vitals:
+        with randomness(sys.modules[__name__], seed), _seeds_kept():
+            subject = Subject(model, x, y, loss=loss, given=given, seed=seed)
+            return vitals_of(subject, described=given is not None)
+
+    return within_memory(look, x, y, given, name=model.name)
 
 
 def of_width(

@@ -92,6 +92,25 @@ def check() -> dict:
     return numbers(found.vitals)
 
 
+class Hungry(layers.Layer):
+    """Asks for more memory than there is, where there are more than four examples."""
+
+    def call(self, x):
+        if isinstance(x.shape[0], int) and x.shape[0] > 4:
+            large = keras.ops.broadcast_to(keras.ops.sum(x), (1 << 45,))
+            x = x + keras.ops.sum(keras.ops.sort(large)[:1])
+        return x
+
+
+def cut() -> None:
+    """Check that a batch that does not fit into memory is cut."""
+    made = keras.Sequential([keras.Input((12, 12, 3)), layers.Flatten(), layers.Dense(7), Hungry()])
+    found = fanin.diagnose(made, X, Y, loss="cross_entropy").vitals
+    assert (found.examples, found.notes) == (4, ("out of memory: the batch was cut to 4",))
+    assert found.inputs[0].shape == (4, 12, 12, 3)
+
+
 if __name__ == "__main__":
     assert keras.backend.backend() == sys.argv[1]
+    cut()
     print(json.dumps(check()))

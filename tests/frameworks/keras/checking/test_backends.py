@@ -17,6 +17,10 @@ def expected():
     return on_backend.check()
 
 
+def test_a_batch_that_does_not_fit_into_memory():
+    on_backend.cut()
+
+
 def test_all_kinds_of_layers_are_seen(expected):
     found = [(one["kind"], one["function"]) for one in expected["layers"]]
     assert found == [
