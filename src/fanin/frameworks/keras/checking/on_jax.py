@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from fanin.frameworks.jax.checking.passes import run_a_few_times
 from fanin.frameworks.jax.checking.reach import reached
@@ -40,7 +40,7 @@ class OnJax:
         closed, (_, shapes) = jax.make_jaxpr(self._shapes, return_shape=True)(described)
         bits = reached(closed, [1 << n for n in range(len(described))])[0]
         self._reached = [bool(bits >> n & 1) for n in range(len(described))]
-        self._added = [jnp.zeros(one.shape, one.dtype) for one in shapes]
+        self._added = [np.zeros(one.shape, one.dtype) for one in shapes]
         self._both = run_a_few_times(jax.value_and_grad(self._forward, argnums=(0, 1), has_aux=True))
 
     def __call__(self, values: Sequence[Any]) -> Passed:
