@@ -87,7 +87,7 @@ def _cut(values: Any, whole: int, size: int) -> Any:
     if isinstance(values, tuple | list):
         parts = [_cut(one, whole, size) for one in values]
         return type(values)(*parts) if hasattr(values, "_fields") else type(values)(parts)
-    shape = getattr(values, "shape", ())
+    shape: Any = getattr(values, "shape", ())
     return values[:size] if len(shape) and shape[0] == whole else values
 
 
