@@ -79,3 +79,20 @@ def test_units_of_several_axes():
     rows = units.by_unit(array, (2, 3))
     assert np.array_equal(rows[7], array[:, :, 1, 3].reshape(-1))
     assert np.array_equal(rows, units.by_unit(array, (-2, -1)))
+
+
+@pytest.mark.parametrize(
+    ("values", "gradient", "found"),
+    [
+        (np.zeros((4, 3)), np.ones((4, 1)) * np.arange(3.0), 4),
+        (np.zeros((4, 3)), np.arange(12.0).reshape(4, 3), 0),
+        (np.zeros((4, 3)), np.array([[0, 0, 0], [1, 2, 3], [1, 2, 3], [0, 0, 0]]), 2),
+        (np.zeros((4, 3)), np.zeros((4, 3)), 0),
+        (np.arange(12.0).reshape(4, 3), np.ones((4, 3)), 0),
+        (np.tile(np.arange(4.0)[:, None], 3), np.tile(np.arange(4.0)[:, None], 3), 3),
+        (np.ones(5), np.ones(5), 0),
+    ],
+)
+def test_copies(values, gradient, found):
+    assert units.copies(values, gradient.astype(float)) == found
+    assert torchs.copies(torch.tensor(values), torch.tensor(gradient.astype(float))) == found

@@ -34,7 +34,7 @@ def test_what_other_weights_do_not_mend():
     model, x, y, loss = b2()
     report = fanin.diagnose(model, x, y, loss=loss).fix_report()
     assert not report.works
-    assert [one.code for one in report.left] == ["BWD101"]
+    assert [one.code for one in report.left] == ["BWD101", "FWD103"]
     assert report.to_dict()["works"] is False
 
 

@@ -324,3 +324,45 @@ def test_unknown_codes():
         rule("vanishing-forward-signals")
     with pytest.raises(FaninError, match="no rule"):
         matching(("XYZ",))
+
+
+@pytest.mark.parametrize(
+    ("largest", "found"), [(1e-40, ["NUM102"]), (1e-6, []), (0.0, []), (1e7, ["NUM102"])]
+)
+def test_memory_that_nothing_initialized(largest, found):
+    values = spread(largest / 4, largest=largest)
+    assert codes(vitals(parameters=[replace(parameter("0.weight"), values=values)])) == found
+
+
+def test_weights_that_are_no_parameters():
+    found = diagnose(vitals(unregistered=("layers[0].weight",))).findings
+    assert [(one.code, one.where) for one in found] == [("SET108", "layers[0].weight")]
+
+
+@pytest.mark.parametrize(("kind", "found"), [("", ["SYM104"]), ("embedding", ["SYM104"]), ("kernel", [])])
+def test_slices_that_learn_the_same(kind, found):
+    table = parameter("latents", copies=16, kind=kind)
+    assert codes(vitals(parameters=[table, parameter("1.weight")])) == found
+
+
+@pytest.mark.parametrize(
+    ("alike", "sd", "largest", "found"),
+    [(1.0, 0.1, 1.0, ["SYM103"]), (0.9, 0.1, 1.0, []), (1.0, 0.0, 0.0, [])],
+)
+def test_hidden_units_that_are_one_number(alike, sd, largest, found):
+    layers = [layer("0"), layer("1", alike=alike), layer("2")]
+    weights = [replace(parameter(f"{n}.weight"), values=spread(0.1)) for n in (0, 2)]
+    same = replace(parameter("1.weight"), values=spread(sd, largest=largest))
+    assert codes(vitals(layers, [*weights, same])) == found
+
+
+def test_units_that_are_dead_as_all_examples_are_one():
+    dead = replace(activation(function="relu", dead=0.6), places=256)
+    for similarity, found in ((0.5, ["SAT102"]), (0.9995, [])):
+        assert codes(vitals([layer("0", similarity=similarity), dead, layer("1")])) == found
+
+
+def test_what_differs_between_examples_may_be_gone_where_biases_keep_the_scale():
+    layers = [layer(str(n), variation=0.4**n, similarity=1 - 0.1**n) for n in range(9)]
+    assert codes(vitals(layers)) == ["FWD103"]
+    assert not codes(vitals([replace(one, variation=1.0) for one in layers]))

@@ -23,6 +23,7 @@ _PRIMES = (
     2, 3, 5, 7, 11, 17, 29, 53, 97, 193, 389, 769, 1543, 3079, 6151, 12289, 24593, 49157, 98317, 196613,
 )  # fmt: skip
 _EQUAL = 1e-5
+_COPIED = 1e-4
 _FEATURES = 1 << 13
 _ROWS = 1 << 14
 _ENDS = {
@@ -148,6 +149,29 @@ def twins(*prints: Array) -> NDArray[np.bool_]:
     found[order[1:]] |= near
     found[order[:-1]] |= near
     return found
+
+
+def copies(values: Array, gradient: Array) -> int:
+    """Return how many slices along one axis are all equal, in values and in gradients that are not 0.
+
+    Args:
+        values: Of a parameter.
+        gradient: With respect to it.
+
+    Example:
+        >>> copies(np.zeros((4, 3)), np.ones((4, 1)) * np.arange(3.0))
+        4
+    """
+    for axis in range(values.ndim if values.ndim > 1 else 0):
+        rows = by_unit(values, (axis,))
+        if len(rows) < 2 or not (rows == rows[:1]).all():
+            continue
+        back = as_floats(by_unit(gradient, (axis,)))
+        live = back[back.any(1)].astype(np.float64)
+        near = np.linalg.norm(live - live[:1], axis=1) <= _COPIED * np.linalg.norm(live[:1])
+        if len(live) > 1 and near.all():
+            return len(live)
+    return 0
 
 
 def similarity(array: Array) -> tuple[float | None, float | None]:

@@ -14,7 +14,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
     "INP103": ("FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102"),
-    "SYM101": ("SYM103", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
+    "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
+    "SYM104": ("SYM103", "SET103", "SET105", "FWD103", "BWD"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),
     "SAT105": ("SAT103", "SET105", "SAT102", "FWD103", "OUT101", "BWD103"),
     "SAT103": ("SAT102", "SET105", "FWD103", "OUT101", "BWD"),
@@ -28,7 +29,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "OUT104": ("OUT101", "SET104"),
     "OUT102": ("OUT101", "SET105", "BWD103", "FWD103"),
     "OUT101": ("SET105", "BWD103"),
-    "BWD101": ("FWD103", "BWD103"),
+    "BWD101": ("BWD103",),
     "SET105": ("FWD103", "BWD103"),
 }
 """By the code of a cause, what may follow from it: codes or whole families; causes come first."""

@@ -21,6 +21,11 @@ def _scale(layer: Layer) -> float:
     return layer.output.scale
 
 
+def _varied(layer: Layer) -> float:
+    """Return the standard deviation over examples."""
+    return layer.output.scale * (layer.variation or 0.0)
+
+
 class VanishingForward(Rule):
     """Signals shrink from layer to layer.
 
@@ -83,7 +88,8 @@ class CollapsedSignal(Rule):
 
     **What it checks.** The mean cosine between the features of two examples before the last layer, above
     0.999, or the standard deviation of the outputs over the examples, below 1 % of their scale; and that it
-    comes from depth: signals shrink by more than 1.25 a layer, or parameters have no gradient at all.
+    comes from depth: signals shrink by more than 1.25 a layer, or what differs between examples does, in a
+    chain as for FWD101 (biases keep the scale up where it is gone), or parameters have no gradient at all.
 
     **Why it matters.** Where all examples have the same features nothing can tell them apart, and gradients
     with respect to the weights add up to what the mean of the targets says.
@@ -123,7 +129,9 @@ def _confirmed(vitals: Vitals) -> bool:
     live = [layer for layer in vitals.weighted if layer.output.scale > 0]
     if any(parameter.stuck for parameter in vitals.trained):
         return True
-    return len(live) > 3 and slope(live, _scale).factor < 1 / A_LAYER
+    if len(live) > 3 and slope(live, _scale).factor < 1 / A_LAYER:
+        return True
+    return any(found.vanishes for found in slopes(vitals, _varied))
 
 
 def _sloped(rule: Rule, found: Slope, verb: str, severity: Literal["error", "warning"]) -> Finding:

@@ -10,6 +10,7 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Vitals
 
 _STALE = 1e6
+_NOTHING = 1e-30
 _TYPES = {"float16": (65504.0, 6e-8), "bfloat16": (3.4e38, 1e-38), "float8_e4m3fn": (448.0, 2e-3)}
 """Largest and smallest number above 0 of a type."""
 
@@ -44,10 +45,12 @@ class NonFinite(Rule):
 class StaleMemory(Rule):
     """A parameter holds what was in memory before.
 
-    **What it checks.** |w| above 1e6 in any parameter, or a parameter that is not finite.
+    **What it checks.** |w| above 1e6 in any parameter, a parameter that is not finite, or one whose numbers
+    are all below 1e-30 and not all 0.
 
     **Why it matters.** `torch.empty`, `torch.Tensor(n)` and `FloatTensor(n)` give memory as it is: often
-    zeros, sometimes 1e38. Such a model works on one machine and not on the next.
+    zeros, sometimes 1e38, or integers and addresses, which are 1e-45 to 1e-38 as floating numbers. Such a
+    model works on one machine and not on the next.
 
     **Evidence.** Values of 1e28 to 1e38 (huggingface/torchMoji#11).
 
@@ -59,12 +62,13 @@ class StaleMemory(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the parameters that nothing initialized."""
         for parameter in vitals.parameters:
-            if parameter.values.largest > _STALE or not parameter.values.finite:
+            largest = parameter.values.largest
+            if largest > _STALE or 0 < largest < _NOTHING or not parameter.values.finite:
                 yield self.finding(
                     parameter.name,
-                    f"{parameter.name} holds numbers up to {parameter.values.largest:.2g}, as memory that "
-                    "nothing has initialized.",
-                    observed=parameter.values.largest,
+                    f"{parameter.name} holds numbers up to {largest:.2g}, as memory that nothing has "
+                    "initialized.",
+                    observed=largest,
                     expected=f"at most {_STALE:g}",
                     fix=Fix(
                         f"nn.init.normal_({parameter.name}, std=0.05)",

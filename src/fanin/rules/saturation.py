@@ -12,6 +12,7 @@ _SATURATED = 0.25, 0.5
 _DEAD = 0.5, 0.9
 _PLACES = 256
 _FOCUSED = 0.3
+_ALIKE = 0.999
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), or weights of a smaller scale', scheme="auto")
 
 
@@ -55,7 +56,9 @@ class DeadUnits(Rule):
     """Units with a ReLU are 0 for every example.
 
     **What it checks.** The share of a layer's units that are 0 at all examples and positions: from 90 % an
-    error, where there are at least 32 of these places; above half a warning, from 256 places on.
+    error, where there are at least 32 of these places; above half a warning, from 256 places on. Where all
+    examples look the same to the layer (a cosine above 0.999 before the ReLU), half of its units are 0 for
+    all of them by chance: that is a collapse of the signal (FWD103), and no fault of these units.
 
     **Why it matters.** A unit that is always 0 has no gradient: it never learns.
 
@@ -71,7 +74,7 @@ class DeadUnits(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first layer with dead units."""
-        found = [layer for layer in _inner(vitals) if _is_dead(layer)]
+        found = [layer for layer in _inner(vitals) if _is_dead(vitals, layer)]
         if not found:
             return
         first = found[0]
@@ -157,9 +160,17 @@ class FocusedAttention(Rule):
         )
 
 
-def _is_dead(layer: Layer) -> bool:
+def _is_dead(vitals: Vitals, layer: Layer) -> bool:
     share = layer.dead or 0.0
+    if share < _DEAD[1] and _reads_one_example(vitals, layer):
+        return False
     return share >= _DEAD[1] or (share > _DEAD[0] and layer.places >= _PLACES)
+
+
+def _reads_one_example(vitals: Vitals, layer: Layer) -> bool:
+    """Return whether all examples look the same to the product with weights that an activation follows."""
+    before = [one for one in vitals.layers[: vitals.layers.index(layer)] if one.kind == "weights"]
+    return bool(before) and (before[-1].similarity or 0.0) > _ALIKE
 
 
 def _inner(vitals: Vitals) -> Iterator[Layer]:

@@ -117,6 +117,37 @@ class StuckParameters(Rule):
             yield _told(self, vitals, weights, Fix("look at the layers behind the first of them"))
 
 
+class Unregistered(Rule):
+    """Weights are used that are no parameters of the model.
+
+    **What it checks.** Products with an `nn.Parameter` that asks for a gradient and that
+    `model.parameters()` does not have.
+
+    **Why it matters.** Layers in a plain list, tuple or dict are none of the model's: no optimizer that is
+    made of `model.parameters()` trains them, `state_dict` leaves them out, and `to` does not move them.
+
+    **Instead.** `nn.ModuleList`, `nn.ModuleDict`, `nn.ParameterList`; `requires_grad_(False)` for a network
+    that is kept aside on purpose.
+    """
+
+    code, name, severity = "SET108", "unregistered-parameters", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that weights are none of the model's."""
+        names = list(vitals.unregistered)
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            yield self.finding(
+                names[0],
+                f"{', '.join(names[:3])}{more} take part, and are no parameters of the model: nothing trains "
+                "them.",
+                observed=float(len(names)),
+                expected="parameters of the model",
+                fix=Fix("nn.ModuleList or nn.ModuleDict in the place of a list or a dict"),
+                parameters=names,
+            )
+
+
 def _stuck(vitals: Vitals) -> Iterator[Parameter]:
     yield from (one for one in vitals.trained if one.stuck)
 
@@ -145,4 +176,4 @@ def _names(found: list[Parameter]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-RULES = (Unmade, Unreached, StuckZeros, StuckParameters)
+RULES = (Unmade, Unreached, StuckZeros, StuckParameters, Unregistered)

@@ -9,6 +9,7 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Parameter, Vitals
 
 _MANY = 0.5
+_KERNELS = ("kernel", "recurrent")
 
 
 class IdenticalUnits(Rule):
@@ -104,38 +105,81 @@ class IdenticalTensors(Rule):
 
 
 class EqualOutputs(Rule):
-    """All outputs of a model are the same number.
+    """All units of a layer compute the same number.
 
-    **What it checks.** Whether the units of the last layer are equal in their outputs and in their weights,
-    which are not zero.
+    **What it checks.** Whether the units of a layer, hidden or the last one, are all equal in their outputs
+    and in their weights, which are not zero.
 
-    **Why it matters.** With equal rows the gradients that a softmax sends back through them add up to 0: the
-    layers before begin to learn late. Gradients tell the rows apart after one step, which is why it is a
-    warning.
+    **Why it matters.** All that is behind sees one number. With equal rows in the last layer the gradients
+    that a softmax sends back through them add up to 0: the layers before begin to learn late. Where the
+    gradients of the units differ they part after one step, which is why it is a warning; where they do not,
+    see SYM101.
 
     **Evidence.** A head of ones (DeepDiagnosis, CIFAR): the gradient of the body is 1e-8.
 
-    **Instead.** A small random head, or one of zeros.
+    **Instead.** Small random weights; for a head, zeros will do too.
     """
 
     code, name, severity = "SYM103", "equal-outputs", "warning"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that all outputs are the same."""
-        last = vitals.weighted[-1] if vitals.weighted else None
-        if last is None or last.units < 2 or last.alike < 1 or not last.output.scale:
-            return
-        yield self.finding(
-            last,
-            f"All {last.units} units of {last.name} have the same weights, so that all outputs are equal.",
-            observed=last.alike,
-            expected="different weights, or zeros",
-            fix=Fix(
-                'fanin.initialize(model, "glorot_uniform") for this layer',
-                scheme="glorot_uniform",
-                layers=(last.name,),
-            ),
-        )
+        """Yield the first layer whose outputs are all the same."""
+        layers = (one for one in vitals.layers if one.kind in ("weights", "recurrent"))
+        first = next((one for one in layers if _is_one_number(vitals, one)), None)
+        if first is not None:
+            yield self.finding(
+                first,
+                f"All {first.units} units of {first.name} have the same weights, so that their outputs are "
+                "equal.",
+                observed=first.alike,
+                expected="different weights, or zeros",
+                fix=Fix(
+                    'fanin.initialize(model, "glorot_uniform") for this layer',
+                    scheme="glorot_uniform",
+                    layers=(first.name,),
+                ),
+            )
+
+
+class IdenticalSlices(Rule):
+    """Rows of a parameter are equal, and learn the same.
+
+    **What it checks.** Parameters that are constant along an axis and whose gradients along it, where they
+    are not 0, are all equal: the vectors of a table, latents, queries, prototypes, experts in one tensor.
+    Kernels of layers are left to SYM101: their columns have equal gradients where what they read is equal.
+
+    **Why it matters.** As for units (SYM101): gradient descent keeps them equal for ever, and many are one.
+    Zeros are not the fault: a head of zeros has a gradient of its own for each class.
+
+    **Instead.** Random values, of a standard deviation of 0.02, say.
+
+    **References.** Locatello et al. (2020), arXiv:2006.15055: slots are drawn at random to differ.
+    """
+
+    code, name, severity = "SYM104", "identical-slices", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first parameter whose slices are equal."""
+        found = [one for one in vitals.trained if one.copies > 1 and one.kind not in _KERNELS]
+        if found:
+            first = found[0]
+            also = f", and so are slices of {len(found) - 1} more parameters" if len(found) > 1 else ""
+            yield self.finding(
+                first.name,
+                f"All {first.copies} slices of {first.name} that are used are equal, in their values and in "
+                f"their gradients{also}.",
+                observed=float(first.copies),
+                expected="different values",
+                fix=Fix(f"nn.init.normal_({first.name}, std=0.02)"),
+                parameters=[one.name for one in found],
+            )
+
+
+def _is_one_number(vitals: Vitals, layer: Layer) -> bool:
+    """Return whether the units of a layer are equal, and its weights are not zero."""
+    weights = [one for one in vitals.of_layer(_own(layer)) if len(one.shape) > 1]
+    zeros = bool(weights) and all(one.values.largest == 0 for one in weights)
+    return layer.units > 1 and layer.alike == 1 and layer.output.scale > 0 and not zeros
 
 
 def _tied_once(several: list[Parameter]) -> bool:
@@ -154,4 +198,4 @@ def _hidden(vitals: Vitals) -> Iterator[Layer]:
     yield from (layer for layer in found if layer.units > 1 and layer.name not in ends)
 
 
-RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs)
+RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs, IdenticalSlices)

@@ -110,6 +110,7 @@ class Parameter:
         kind: What it does: "kernel", "embedding", ...; "" where nobody knows.
         reference: 1 / sqrt(fan_in) of a kernel; None where nobody knows.
         forget: Of an LSTM's bias, the mean of what its forget gate begins with; None of others.
+        copies: Slices along one axis that are all equal, in values and in gradients; 0 where they differ.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Parameter:
     kind: str = ""
     reference: float | None = None
     forget: float | None = None
+    copies: int = 0
 
     @property
     def size(self) -> int:
@@ -245,6 +247,7 @@ class Vitals:
         seeds: How many networks were looked at.
         widths: The same model in several widths; () for one.
         untied: Pairs of parameters of which the model says that they are one, and they are two.
+        unregistered: Weights that are used, ask for gradients, and are no parameters of the model.
         notes: What to know.
     """
 
@@ -261,6 +264,7 @@ class Vitals:
     seeds: int = 1
     widths: tuple[Width, ...] = ()
     untied: tuple[tuple[str, str], ...] = ()
+    unregistered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

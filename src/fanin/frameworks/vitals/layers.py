@@ -129,7 +129,7 @@ def _with_twins(layer: Layer, seen: Seen, rows: Array) -> Layer:
         return layer
     outputs = units.fingerprints(rows)
     gradients = units.fingerprints(units.by_unit(seen.gradient, seen.axes))
-    equal = _equal_weights(seen, layer.units)
+    equal = _equal_weights(seen, layer.units) & units.twins(outputs)
     both = units.twins(outputs, gradients)
     if not outputs.any() or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.

@@ -47,6 +47,7 @@ def parameters_of(several: Sequence[Held]) -> tuple[Parameter, ...]:
             digest=digests.get(held.name, ""),
             gradient=None if held.gradient is None else units.spread(held.gradient).scale,
             zero=held.zero,
+            copies=0 if held.gradient is None else units.copies(held.value, held.gradient),
         )
         for held, values in zip(several, spreads, strict=True)
     )

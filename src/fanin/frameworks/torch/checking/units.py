@@ -34,6 +34,7 @@ _PRIMES = (
     196613,
 )
 _EQUAL = 1e-5
+_COPIED = 1e-4
 _FEATURES = 1 << 13
 _ENDS = {
     "tanh": (-0.97, 0.97),
@@ -142,6 +143,28 @@ def twins(*prints: torch.Tensor) -> torch.Tensor:
     found[order[1:]] |= near
     found[order[:-1]] |= near
     return found
+
+
+def copies(values: torch.Tensor, gradient: torch.Tensor) -> int:
+    """Return how many slices along one axis are all equal, in values and in gradients that are not 0.
+
+    Args:
+        values: Of a parameter.
+        gradient: With respect to it.
+
+    Example:
+        >>> copies(torch.zeros(4, 3), torch.ones(4, 1) * torch.arange(3.0))
+        4
+    """
+    for axis in range(values.ndim if values.ndim > 1 else 0):
+        rows = by_unit(values, axis)
+        if len(rows) < 2 or not torch.equal(rows, rows[:1].expand_as(rows)):
+            continue
+        back = by_unit(gradient, axis)
+        live = back[back.any(1)].double()
+        if len(live) > 1 and bool(((live - live[0]).norm(dim=1) <= _COPIED * live[0].norm()).all()):
+            return len(live)
+    return 0
 
 
 def similarity(tensor: torch.Tensor) -> tuple[float | None, float | None]:

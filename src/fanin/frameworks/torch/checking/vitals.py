@@ -16,6 +16,7 @@ from fanin.frameworks.torch.checking import losses, units
 from fanin.frameworks.torch.checking.batch import Batch, main_output
 from fanin.frameworks.torch.checking.coordinates import moved
 from fanin.frameworks.torch.checking.steps import unlocked
+from fanin.frameworks.torch.checking.strangers import names_of
 from fanin.frameworks.torch.checking.watch import Watch
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
@@ -125,6 +126,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         losses.target_of(found.compared),
         _dtype(model),
         batch.examples,
+        unregistered=tuple(names_of(watch.strangers.values(), model)),
         notes=tuple(notes),
     )
 
@@ -286,6 +288,7 @@ def _parameters(
                 digest=digests.get(name, ""),
                 gradient=None if gradient is None else units.spread(gradient).scale,
                 zero=shares,
+                copies=0 if gradient is None else units.copies(parameter, gradient),
             )
         )
     return tuple(found)

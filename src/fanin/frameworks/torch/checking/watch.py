@@ -89,6 +89,10 @@ class Watch(TorchFunctionMode):
     Args:
         model: The module.
         keeps: Whether to keep some of what layers with weights return.
+
+    Attributes:
+        last_function: The last activation or softmax: its value and its name.
+        strangers: Weights that are used and that the module does not have, by their ids.
     """
 
     def __init__(self, model: nn.Module, *, keeps: bool = False) -> None:
@@ -103,6 +107,7 @@ class Watch(TorchFunctionMode):
         self.last_function: tuple[torch.Tensor | None, str] = (None, "")
         self.paused = False
         self.sampled: dict[str, torch.Tensor] = {}
+        self.strangers: dict[int, nn.Parameter] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -172,7 +177,10 @@ class Watch(TorchFunctionMode):
         base = tensor._base
         if base is not None and id(base) in self._weights:
             return tensor
-        return tensor if isinstance(tensor, nn.Parameter) and tensor.ndim > 1 else None
+        if not isinstance(tensor, nn.Parameter) or tensor.ndim < 2:
+            return None
+        self.strangers[id(tensor)] = tensor
+        return tensor
 
     # What is taken down
 
@@ -322,6 +330,9 @@ def _with_twins(layer: Layer, seen: _Seen, gradients: torch.Tensor) -> Layer:
         rows = units.by_unit(seen.weight, seen.weight_axis)
         if len(rows) == layer.units:
             equal_weights = units.twins(units.fingerprints(rows)) if rows.any() else ~equal_weights
+    equal_weights &= units.twins(outputs)
+    if seen.layer.kind == "recurrent" and not silent:
+        equal_weights = units.twins(outputs)  # which all that is inside has made
     both = units.twins(outputs, gradients)
     if silent or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.
