@@ -17,8 +17,8 @@ from fanin.api import diagnose
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking.losses import Comparison
 from fanin.frameworks.torch.graph.exporting import tensors_of
+from fanin.frameworks.torch.holding import held
 from fanin.integrations.check import Check
-from fanin.integrations.torch import kept
 
 if TYPE_CHECKING:
     from fanin.rules.diagnosis import Diagnosis
@@ -72,7 +72,7 @@ class HealthCheck(Callback):
             return
 
         def look(**options: Any) -> Diagnosis:
-            with kept(pl_module), _unlogged(trainer, pl_module), _redirected(trainer, pl_module, batch):
+            with held(pl_module), _unlogged(trainer, pl_module), _redirected(trainer, pl_module, batch):
                 return diagnose(pl_module, inputs_of(batch), **options)
 
         self.diagnosis = self._check.run(look, tell=tell)
@@ -96,7 +96,7 @@ def inputs_of(batch: Any) -> Any:
 
 @contextlib.contextmanager
 def _unlogged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
-    """Keep what a step logs to itself; `kept` puts the methods of the module back."""
+    """Keep what a step logs to itself; `held` puts the methods of the module back."""
     loggers = trainer.loggers
     silent: list[Logger] = [DummyLogger() for _ in loggers]
     module.log = lambda *args, **kwargs: None
@@ -109,7 +109,7 @@ def _unlogged(trainer: Trainer, module: LightningModule) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _redirected(trainer: Trainer, module: LightningModule, batch: Any) -> Iterator[None]:
-    """Let a call of a module run its `training_step`, as Lightning's own strategies do; `kept` puts it back.
+    """Let a call of a module run its `training_step`, as Lightning's own strategies do; `held` puts it back.
 
     Args:
         trainer: Whose precision the step has.

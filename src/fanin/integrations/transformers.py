@@ -11,8 +11,8 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from fanin.api import diagnose
+from fanin.frameworks.torch.holding import held
 from fanin.integrations.check import Check
-from fanin.integrations.torch import kept
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -86,7 +86,7 @@ class HealthCheck(TrainerCallback):
         batch = _batch(model, args, kwargs)
 
         def look(**options: Any) -> Diagnosis:
-            with kept(model):
+            with held(model):
                 return diagnose(model, batch, **options)
 
         self.diagnosis = self._check.run(look, tell=self._tells)

@@ -20,8 +20,9 @@ from fanin.frameworks.torch.checking.strangers import names_of
 from fanin.frameworks.torch.checking.watch import Watch
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
+from fanin.frameworks.torch.holding import held
 from fanin.frameworks.torch.inventory import uncompiled
-from fanin.frameworks.torch.measure import kept, seeded
+from fanin.frameworks.torch.measure import seeded
 from fanin.rules.vitals import Output, Parameter, Spread, Vitals, Width
 
 Loss = str | Callable[..., Any] | None
@@ -133,24 +134,12 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
 
 @contextlib.contextmanager
 def _as_before(model: nn.Module, seed: int, *, train: bool) -> Iterator[None]:
-    """Put modes, buffers and random states back; dropout modules rest meanwhile."""
-    with seeded(seed), in_mode(model, train), _same_buffers(model), kept(model.buffers()):
+    """Put modes, what modules hold and random states back; dropout modules rest meanwhile."""
+    with held(model, parameters=False), seeded(seed), in_mode(model, train):
         for module in model.modules():
             if "drop" in type(module).__name__.lower():
                 module.training = False
         yield
-
-
-@contextlib.contextmanager
-def _same_buffers(model: nn.Module) -> Iterator[None]:
-    """Put the buffers themselves back: a module may have assigned new tensors."""
-    before = [(module, dict(module._buffers)) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, buffers in before:
-            module._buffers.clear()
-            module._buffers.update(buffers)
 
 
 def _can_train(model: nn.Module, batch: Batch) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ _Restore = Callable[[], Any]
 
 
 @contextlib.contextmanager
-def kept(module: nn.Module) -> Iterator[None]:
+def held(module: nn.Module, *, parameters: bool = True) -> Iterator[None]:
     """Put a module and the random states back when the block ends.
 
     Parameters, buffers and gradients have the same values in the same tensors. So have the attributes of each
@@ -25,15 +26,17 @@ def kept(module: nn.Module) -> Iterator[None]:
 
     Args:
         module: The module.
+        parameters: Whether to keep a copy of the parameters' values too.
 
     Example:
         >>> layer = nn.BatchNorm1d(3)
-        >>> with kept(layer):
+        >>> with held(layer):
         ...     layer.seen = [layer(torch.randn(8, 3))]
         >>> layer.num_batches_tracked.item(), hasattr(layer, "seen")
         (0, False)
     """
-    seen: dict[int, _Restore] = {}
+    fixed = () if parameters else module.parameters()
+    seen: dict[int, _Restore] = {id(one): partial(_same, one) for one in fixed}
     parts = [_restore(vars(part), seen) for part in module.modules()]
     with _random_states():
         try:
@@ -59,10 +62,14 @@ def _random_states() -> Iterator[None]:
             torch.cuda.set_rng_state_all(devices)
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def _restore(value: Any, seen: dict[int, _Restore]) -> _Restore:
     """Return a function that puts what a value holds back, and returns that value."""
     if id(value) not in seen:
-        seen[id(value)] = lambda: value  # for what holds itself
+        seen[id(value)] = partial(_same, value)  # for what holds itself
         seen[id(value)] = _restore_of(value, seen)
     return seen[id(value)]
 
@@ -83,7 +90,7 @@ def _restore_of(value: Any, seen: dict[int, _Restore]) -> _Restore:
     if type(value) is set:
         members = set(value)
         return lambda: _filled(value, members)
-    return lambda: value
+    return partial(_same, value)
 
 
 def _filled(container: Any, content: Any) -> Any:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fanin.integrations.torch import kept
+from fanin.frameworks.torch.holding import held
 from integrations.states import contents, random_state
 
 
@@ -61,7 +61,7 @@ def test_all_that_a_call_writes_is_put_back():
     tensors = {id(one) for one in (*module.parameters(), *module.buffers(), module.total)}
     containers = {id(one) for one in (module.outputs, module.nested, module.queue, module.order)}
     before = str(state_of(module)), random_state()
-    with kept(module):
+    with held(module):
         module(torch.randn(4, 3))
         assert str(state_of(module)) != before[0]
         assert random_state() != before[1]
@@ -75,7 +75,7 @@ def test_it_is_put_back_after_an_error():
     before = str(state_of(module)), random_state()
 
     def fails():
-        with kept(module):
+        with held(module):
             module(torch.randn(4, 3))
             raise ZeroDivisionError
 
@@ -87,7 +87,7 @@ def test_it_is_put_back_after_an_error():
 def test_hooks_can_be_removed_afterwards():
     layer, calls = nn.Linear(2, 2), []
     handle = layer.register_forward_hook(lambda *_: calls.append(1))
-    with kept(layer):
+    with held(layer):
         layer.register_forward_hook(lambda *_: calls.append(2))
     layer(torch.zeros(1, 2))
     handle.remove()
@@ -96,5 +96,5 @@ def test_hooks_can_be_removed_afterwards():
 
 
 def test_modules_without_values_pass():
-    with kept(nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 3, device="meta"))):
+    with held(nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 3, device="meta"))):
         pass
