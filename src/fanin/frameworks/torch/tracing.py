@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import fx, nn
 
+from fanin.frameworks.torch.holding import held
 from fanin.frameworks.torch.layers import is_norm
 
 _LAYERS = (
@@ -17,12 +18,14 @@ _LAYERS = (
 def traced(model: nn.Module) -> fx.Graph | None:
     """Return the graph of a module's calls, or None where a symbolic trace does not reach its end.
 
+    The module's own code runs, with symbols in the place of tensors: what it keeps of these is put back.
+
     Example:
         >>> [node.op for node in traced(nn.Sequential(nn.Linear(2, 3))).nodes]
         ['placeholder', 'call_module', 'output']
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), held(model, parameters=False):
             warnings.simplefilter("ignore")
             return _Tracer(model).trace(model)
     except Exception:  # a trace fails in as many ways as there are models
