@@ -107,6 +107,22 @@ def test_nothing_is_changed(options):
     assert profile["0"].backward is not None
 
 
+def test_what_a_module_counts_is_put_back():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.calls, self.seen = nn.Linear(8, 4), 0, []
+
+        def forward(self, x):
+            self.calls += 1
+            self.seen.append(self.layer(x))
+            return self.seen[-1]
+
+    model = Counting()
+    fanin.measure(model, inputs=(4, 8), batches=2)
+    assert (model.calls, model.seen) == (0, [])
+
+
 def test_a_model_that_fails_is_left_as_it_was():
     model = net()
     before = state(model)

@@ -20,7 +20,7 @@ from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.signal import as_called, mode_of, places_of
 from fanin.frameworks.readings import LayerReading, Moments, Reading, averaged
 from fanin.frameworks.sampling import drawn
-from fanin.frameworks.torch.measure import seeded
+from fanin.frameworks.torch.keeping import seeded
 from fanin.frameworks.torch.watching import moments_of
 
 

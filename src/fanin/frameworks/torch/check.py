@@ -18,7 +18,7 @@ from fanin.frameworks.torch.checking.ties import lost
 from fanin.frameworks.torch.checking.vitals import of_width as at_width
 from fanin.frameworks.torch.checking.vitals import vitals as of_batch
 from fanin.frameworks.torch.examples import values_of
-from fanin.frameworks.torch.measure import seeded
+from fanin.frameworks.torch.keeping import seeded
 from fanin.frameworks.vitals.declared import declared
 from fanin.rules.vitals import Vitals, Width
 

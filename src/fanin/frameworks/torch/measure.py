@@ -17,8 +17,9 @@ from fanin.frameworks.torch.examples import values_of
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode, tensors_of, without_cache
 from fanin.frameworks.torch.graph.failures import failure
+from fanin.frameworks.torch.holding import held
 from fanin.frameworks.torch.inventory import check_made, uncompiled
-from fanin.frameworks.torch.keeping import kept, seeded
+from fanin.frameworks.torch.keeping import seeded
 from fanin.frameworks.torch.watching import Watch
 
 
@@ -56,7 +57,12 @@ def _read(
     named = {name: values_of(one, model, random, vocabulary) for name, one in given.named.items()}
     leaves = [one for one in (*positional, *named.values()) if one.requires_grad]
     trained = [p for p in model.parameters() if p.requires_grad]
-    with seeded(seed[0] + seed[1]), in_mode(model, train), kept(model.buffers()), _all_trained(model):
+    with (
+        held(model, parameters=False),
+        seeded(seed[0] + seed[1]),
+        in_mode(model, train),
+        _all_trained(model),
+    ):
         with torch.enable_grad(), Watch(model, given.examples) as watch:
             try:
                 # Of copies, which may be changed in place.

@@ -17,8 +17,9 @@ from fanin.frameworks.torch.apply import apply_plan
 from fanin.frameworks.torch.examples import channel_axis, described
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.inventory import check_made, uncompiled
-from fanin.frameworks.torch.measure import kept as kept_values
-from fanin.frameworks.torch.measure import reader, seeded
+from fanin.frameworks.torch.keeping import kept as kept_values
+from fanin.frameworks.torch.keeping import seeded
+from fanin.frameworks.torch.measure import reader
 from fanin.graph.signal import SignalGraph
 from fanin.schemes.plan import InitPlan
 

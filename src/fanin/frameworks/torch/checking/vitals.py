@@ -22,7 +22,7 @@ from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
 from fanin.frameworks.torch.holding import held
 from fanin.frameworks.torch.inventory import uncompiled
-from fanin.frameworks.torch.measure import seeded
+from fanin.frameworks.torch.keeping import seeded
 from fanin.rules.vitals import Output, Parameter, Spread, Vitals, Width
 
 Loss = str | Callable[..., Any] | None
