@@ -3,7 +3,6 @@
 import importlib.util
 
 import pytest
-
 from benchmarks.checking.sweep import TRANSFORMERS, look
 
 FAMILIES = [
