@@ -45,7 +45,7 @@ def test_a_choice_of_no_rule_is_said_at_once(wrong):
 
 
 def test_known_findings_are_counted_and_ignored_ones_are_not():
-    vitals = mlp(8, 0.3).vitals
+    vitals = mlp(5, 0.05).vitals
     (found,) = diagnose(vitals, Choice(select=("FWD101", "BWD101"))).findings
     assert (found.code, found.where, len(found.consequences)) == ("FWD101", "0", 1)
     known = diagnose(vitals, Choice(select=("FWD101", "BWD101"), known=frozenset({("FWD101", "0")})))

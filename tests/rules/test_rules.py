@@ -53,16 +53,18 @@ def line(factor, count, way):
 @pytest.mark.parametrize(
     ("way", "factor", "count", "found"),
     [
-        ("forward", 0.5, 6, {"FWD101": "warning"}),
-        ("forward", 0.5, 5, {}),
+        ("forward", 0.3, 6, {"FWD101": "warning"}),
+        ("forward", 0.5, 6, {}),
+        ("forward", 0.3, 5, {}),
         ("forward", 0.05, 5, {"FWD101": "warning"}),
         ("backward", 0.05, 5, {"BWD101": "warning"}),
         ("forward", 30.0, 5, {"FWD102": "error"}),
         ("forward", 0.82, 20, {}),
         ("forward", 0.1, 8, {"FWD101": "error"}),
-        ("forward", 2.0, 7, {"FWD102": "warning"}),
+        ("forward", 3.0, 7, {"FWD102": "warning"}),
         ("forward", 10.0, 7, {"FWD102": "error"}),
-        ("backward", 0.4, 8, {"BWD101": "warning"}),
+        ("backward", 0.3, 8, {"BWD101": "warning"}),
+        ("backward", 0.4, 8, {}),  # 600 times
         ("backward", 0.1, 8, {"BWD101": "error"}),
         ("backward", 0.4, 4, {}),
         ("backward", 2.0, 8, {"BWD102": "warning"}),
@@ -70,7 +72,9 @@ def line(factor, count, way):
     ],
 )
 def test_depth(way, factor, count, found):
-    made = diagnose(vitals(line(factor, count, way))).findings
+    layers = line(factor, count, way)
+    weights = [parameter(f"{one.name}.weight", gradient=one.gradient.scale) for one in layers]
+    made = diagnose(vitals(layers, weights)).findings
     assert {one.code: one.severity for one in made} == found
 
 
@@ -366,3 +370,21 @@ def test_what_differs_between_examples_may_be_gone_where_biases_keep_the_scale()
     layers = [layer(str(n), variation=0.4**n, similarity=1 - 0.1**n) for n in range(9)]
     assert codes(vitals(layers)) == ["FWD103"]
     assert not codes(vitals([replace(one, variation=1.0) for one in layers]))
+
+
+@pytest.mark.parametrize(("first", "found"), [(1e-6, ["BWD101"]), (1e-1, [])])
+def test_gradients_that_shrink_where_those_of_weights_stay(first, found):
+    """A weight's gradient is what comes back times what it reads, which may shrink the other way."""
+    layers = line(0.3, 8, "backward")
+    weights = [parameter(f"{n}.weight", gradient=first ** (1 - n / 7)) for n in range(8)]
+    assert codes(vitals(layers, weights)) == found
+
+
+def test_layers_side_by_side_are_chains_of_their_own():
+    """An actor whose head is small, and its critic: gradients do not shrink from one to the other."""
+    actor = [layer(f"actor.{n}", gradient=1e-4 * 0.9**n, source=1.0 + n) for n in range(4)]
+    critic = [layer(f"critic.{n}", gradient=1.0, source=1.0 + n) for n in range(4)]
+    weights = [parameter(f"{one.name}.weight", gradient=one.gradient.scale) for one in (*actor, *critic)]
+    assert not codes(vitals([*actor, *critic], weights))
+    behind = [replace(one, source=10.0 + n) for n, one in enumerate(critic)]
+    assert codes(vitals([*actor, *behind], weights)) == ["BWD101"]

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from fanin.report.diagnosis.paths import around
-from fanin.rules.depth import A_LAYER, IN_ALL, slope
+from fanin.rules.depth import A_LAYER, slope
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Vitals
 
+_IN_ALL = 30.0
 _BLOCKS = 6
 _DEEP = 12
 _NUMBER = re.compile(r"_?\d+")  # Keras calls blocks "block", "block_1", ...
@@ -35,7 +36,7 @@ class GrowingStream(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the streams that grow."""
         for blocks in streams(vitals):
-            found = slope(blocks, lambda layer: layer.output.scale)
+            found = slope(blocks, lambda layer: layer.output.scale, _IN_ALL)
             if found.explodes:
                 first, last = blocks[0], blocks[-1]
                 yield self.finding(
@@ -43,7 +44,7 @@ class GrowingStream(Rule):
                     f"The stream grows by {found.factor:.2g} a block, from {first.output.scale:.2g} to "
                     f"{last.output.scale:.2g} at {last.name}.",
                     observed=found.factor,
-                    expected=f"at most {A_LAYER} a block, {IN_ALL:g} in all",
+                    expected=f"at most {A_LAYER} a block, {_IN_ALL:g} in all",
                     fix=Fix('fanin.initialize(model, "auto", inputs=...) scales the branches', scheme="auto"),
                 )
 
