@@ -25,9 +25,9 @@ class VanishingGradient(Rule):
     """Gradients shrink on their way back.
 
     **What it checks.** The norm of the gradient with respect to the outputs of layers with weights, in chains
-    that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 100 in all (1,000 over 3 to
-    5); an error where less than 1e-6 is left. Over 6 layers and more the gradients of their weights have to
-    shrink too, by 1,000 in all.
+    that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 100 in all (1,000 over 3
+    to 5); an error where less than 1e-6 is left. Over 6 layers and more the gradients of their weights have
+    to shrink too, by 1,000 in all.
 
     **Why it matters.** The first layers do not learn, or learn long after the last ones.
 

@@ -17,7 +17,7 @@ _FEW = 1e3
 A_LAYER = 1.25
 """The factor a layer that is too much, either way."""
 IN_ALL = 100.0
-"""The factor in all that is too much: AlexNet has 50 with PyTorch's default weights, faults 3,000 and more."""
+"""The factor in all that is too much: AlexNet has 50 with PyTorch's default weights, faults have 3,000."""
 GRAVE = 1e4
 """The factor in all beyond which it is an error."""
 
@@ -72,8 +72,8 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
     """Yield layers with weights, those between two norms together.
 
     A layer that reads what another one has read stands beside that one, as two heads of one trunk do, or an
-    actor and its critic: each is in a chain of its own, behind what they share. Further calls of a layer go on
-    with a loop.
+    actor and its critic: each is in a chain of its own, behind what they share. Further calls of a layer go
+    on with a loop.
     """
     chain: list[Layer] = []
     for layer in vitals.layers:

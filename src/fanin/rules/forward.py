@@ -38,9 +38,10 @@ class VanishingForward(Rule):
     **Why it matters.** What is left at the end does not depend on the input any more: biases and rounding
     decide, and gradients of weights, which are products with these signals, vanish too.
 
-    **Evidence.** A total ratio alone fails: healthy models reach 50 (AlexNet), and faults have 3,000. PyTorch's default for `nn.Linear` with
-    ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10 (pytorch/pytorch#15314). Layers behind a
-    norm begin anew, and branches that begin with 0 on purpose have no scale to follow.
+    **Evidence.** A total ratio alone fails: healthy models reach 50 (AlexNet), and faults have 3,000.
+    PyTorch's default for `nn.Linear` with ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10
+    (pytorch/pytorch#15314). Layers behind a norm begin anew, and branches that begin with 0 on purpose have
+    no scale to follow.
 
     **Instead.** Weights of variance gain^2 / fan_in: `fanin.initialize(model, "he_normal")` for ReLU, or
     `"auto"` for any activation; or norms between the layers.
@@ -94,8 +95,8 @@ class CollapsedSignal(Rule):
 
     **Evidence.** PyTorch's default for `nn.Linear` leaves 1e-2 after 8 layers with ReLU, which train, and
     3e-4 after 12, which do not; half precision knows 1e-3. CaiT and other models with LayerScale begin with
-    constant outputs and are healthy: that is why the collapse alone is not reported. Outputs say little: heads
-    of detectors and policies are nearly constant on purpose.
+    constant outputs and are healthy: that is why the collapse alone is not reported. Outputs say little:
+    heads of detectors and policies are nearly constant on purpose.
 
     **Instead.** Weights at the edge of chaos, `fanin.initialize(model, "auto")`; skips or norms.
 
