@@ -6,6 +6,7 @@ import torch
 import fanin
 from fanin.rules.finding import at_least
 from rules.faulty import CLEAR, HEALTHY, MODERATE, Case
+from rules.faulty_wiring import WIRING
 
 
 def _found(case: Case):
@@ -14,7 +15,8 @@ def _found(case: Case):
     return fanin.diagnose(model, x, y, loss=loss).findings
 
 
-@pytest.mark.parametrize("case", CLEAR + MODERATE, ids=lambda case: case.name)
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("case", CLEAR + MODERATE + WIRING, ids=lambda case: case.name)
 def test_faults(case):
     found = [one for one in _found(case) if at_least(one.severity, "warning")]
     first = next((one for one in found if one.family in case.families), None)
@@ -31,7 +33,8 @@ def test_healthy_models(case):
     assert not [(one.code, one.message) for one in _found(case) if at_least(one.severity, limit)]
 
 
-@pytest.mark.parametrize("case", CLEAR, ids=lambda case: case.name)
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("case", CLEAR + WIRING, ids=lambda case: case.name)
 def test_one_cause(case):
     """A fault is one or two findings, whatever follows from it."""
     found = [one for one in _found(case) if at_least(one.severity, "warning")]
