@@ -12,6 +12,7 @@ _LARGE = 20.0
 _RAW = 5.0
 _RATIO = 100.0
 _SMALL = 0.05
+_SPARSE = 10.0
 _FAR = 10.0, 100.0
 _STANDARDIZE = Fix("standardize the inputs: (x - mean) / sd of each feature", inputs=True)
 
@@ -63,7 +64,7 @@ class UnevenFeatures(Rule):
     """Some features are far larger than others.
 
     **What it checks.** The largest standard deviation of a feature over the smallest that is not 0, in inputs
-    of (examples, features): above 100.
+    of (examples, features): above 100, where no norm of each feature over the examples reads them.
 
     **Why it matters.** The first layer sees the large features only, and its gradients differ as much.
 
@@ -79,9 +80,13 @@ class UnevenFeatures(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the inputs with uneven features."""
         for given in _data(vitals):
-            if given.features is None or given.features[1] <= _RATIO * given.features[0]:
-                continue
             first = _first(vitals)
+            if (
+                given.features is None
+                or given.features[1] <= _RATIO * given.features[0]
+                or _standardizes(first)
+            ):
+                continue
             absorbed = first is None or _norm_follows(vitals, first)
             yield self.finding(
                 f"input {given.name}",
@@ -98,11 +103,13 @@ class SmallInput(Rule):
     """Inputs are too small, as if they were normalized twice.
 
     **What it checks.** The standard deviation of an input, below 0.05, where no norm follows the first layer.
+    Sparse inputs, whose largest value is above 10 standard deviations, are left out.
 
     **Why it matters.** Signals begin as small as that: the first layer's biases, once they learn, outweigh
     its inputs.
 
-    **Evidence.** Pixels that were divided by 255 twice have 0.001; ImageNet's, once, 0.28.
+    **Evidence.** Pixels that were divided by 255 twice have 0.001; ImageNet's, once, 0.28. Bags of words
+    (Cora's rows, which add up to 1) and adjacency matrices are small only as most of their values are 0.
 
     **Instead.** Standardize once.
     """
@@ -113,7 +120,9 @@ class SmallInput(Rule):
         """Yield the inputs that are too small."""
         for given in _data(vitals):
             first = _first(vitals)
-            if not 0 < given.values.sd < _SMALL or (first is not None and _norm_follows(vitals, first)):
+            if not 0 < given.values.sd < _SMALL or _is_sparse(given):
+                continue
+            if first is not None and _norm_follows(vitals, first):
                 continue
             yield self.finding(
                 f"input {given.name}",
@@ -214,6 +223,11 @@ class BroadcastTargets(Rule):
             )
 
 
+def _is_sparse(given: Input) -> bool:
+    """Return whether most values are 0, and those that are not are far from it."""
+    return given.values.largest > _SPARSE * given.values.scale
+
+
 def _data(vitals: Vitals) -> Iterator[Input]:
     """Yield inputs that are the user's own numbers."""
     yield from (given for given in vitals.inputs if not given.tokens and not given.described)
@@ -260,6 +274,15 @@ def _norm_follows(vitals: Vitals, layer: Layer) -> bool:
 
 def _bounds(layer: Layer) -> bool:
     return layer.function in ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "relu6")
+
+
+def _standardizes(layer: Layer | None) -> bool:
+    """Return whether a layer is a norm of each feature over the examples."""
+    return (
+        layer is not None
+        and layer.kind == "norm"
+        and ("Batch" in layer.type or layer.type == "Normalization")
+    )
 
 
 def _named(given: Input, *, lower: bool = False) -> str:
