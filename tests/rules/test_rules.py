@@ -244,8 +244,8 @@ def test_the_first_number_that_is_not_finite():
 
 def test_half_precision():
     layers = [layer("0"), replace(layer("1"), output=spread(1.0, largest=1e4))]
-    assert codes(vitals(layers, dtype="float16")) == ["NUM103"]
-    assert not codes(vitals(layers, dtype="bfloat16"))
+    for dtype, found in (("float16", ["NUM103"]), ("bfloat16", []), ("float32", [])):
+        assert codes(vitals([replace(one, dtype=dtype) for one in layers])) == found
 
 
 def test_inputs():
@@ -257,7 +257,13 @@ def test_inputs():
     assert not codes(vitals([first, layer("1")], inputs=(replace(raw, described=True),)))
     assert not codes(vitals([first, layer("1")], inputs=(replace(raw, tokens=True),)))
     assert codes(vitals(inputs=(replace(raw, values=spread(0.001), features=(1e-3, 1e-3)),))) == ["INP103"]
-    assert codes(vitals(inputs=(replace(raw, values=spread(1.0), features=(1e-3, 1.0)),))) == ["INP102"]
+    sparse = replace(raw, values=spread(0.02, largest=1.0), features=(1e-2, 3e-2))
+    assert not codes(vitals(inputs=(sparse,)))
+    uneven = replace(raw, values=spread(1.0), features=(1e-3, 1.0))
+    assert codes(vitals(inputs=(uneven,))) == ["INP102"]
+    for kind, found in (("Normalization", []), ("BatchNorm1d", []), ("LayerNorm", ["INP102"])):
+        norm = replace(layer("n", kind="norm"), type=kind)
+        assert codes(vitals([norm, layer("0"), layer("1")], inputs=(uneven,))) == found
     assert codes(vitals(inputs=(replace(raw, values=spread(1.0), constant=0.7, features=None),))) == [
         "INP104"
     ]

@@ -32,13 +32,17 @@ class NonFinite(Rule):
         """Yield the first number that is not finite."""
         where, what = _first_broken(vitals)
         if where:
+            told = "The first loss is" if what == "The loss" else f"{what} of {where} are"
+            ends = _end_of_range(vitals, where)
             yield self.finding(
                 where,
-                f"{what} of {where} are not finite."
-                if what != "The loss"
-                else "The first loss is not finite.",
+                f"{told} not finite{ends}.",
                 expected="finite numbers",
-                fix=Fix("look at the first place: its weights, its inputs, divisions and logarithms"),
+                fix=Fix(
+                    "bfloat16, or weights of a smaller variance"
+                    if ends
+                    else "look at the first place: its weights, its inputs, divisions and logarithms"
+                ),
             )
 
 
@@ -79,10 +83,10 @@ class StaleMemory(Rule):
 
 
 class OutOfRange(Rule):
-    """Numbers are near what the type of the weights can hold.
+    """Numbers are near what their type can hold.
 
     **What it checks.** Outputs above a tenth of the largest number of float16 or float8, and gradients whose
-    scale is below ten times the smallest.
+    scale is below ten times the smallest, in the type that a layer computes in (that of mixed precision too).
 
     **Why it matters.** The first step that is a little larger overflows; small gradients become 0.
 
@@ -95,8 +99,8 @@ class OutOfRange(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the layers at the ends of the range."""
-        largest, smallest = _TYPES.get(vitals.dtype, (math.inf, 0.0))
         for layer in vitals.layers:
+            largest, smallest = _TYPES.get(layer.dtype, (math.inf, 0.0))
             gradient = layer.gradient.scale if layer.gradient is not None else math.inf
             if layer.output.largest > largest / 10:
                 number, what = layer.output.largest, "outputs up to"
@@ -106,12 +110,18 @@ class OutOfRange(Rule):
                 continue
             yield self.finding(
                 layer,
-                f"{layer.name} has {what} {number:.2g} in {vitals.dtype}.",
+                f"{layer.name} has {what} {number:.2g} in {layer.dtype}.",
                 observed=number,
                 expected=f"{10 * smallest:.1g} to {largest / 10:.2g}",
                 fix=Fix("bfloat16, or a scaled loss"),
             )
             return
+
+
+def _end_of_range(vitals: Vitals, where: str) -> str:
+    """Return where the range of a layer's type ends, if that is narrow."""
+    types = [layer.dtype for layer in vitals.layers if layer.name == where and layer.dtype in _TYPES]
+    return f": {types[0]} ends at {_TYPES[types[0]][0]:.6g}" if types and types[0] != "bfloat16" else ""
 
 
 def _first_broken(vitals: Vitals) -> tuple[str, str]:

@@ -69,6 +69,7 @@ class Layer:
         similarity: Mean cosine between the outputs of two examples; None for one example.
         variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
         entropy: Of attention: mean entropy of its weights over the logarithm of their number.
+        dtype: Type of the output's elements.
         where: Where its class is written.
     """
 
@@ -90,6 +91,7 @@ class Layer:
     similarity: float | None = None
     variation: float | None = None
     entropy: float | None = None
+    dtype: str = "float32"
     where: Source = field(default_factory=Source)
 
 

@@ -95,6 +95,7 @@ def layer_of(seen: Seen) -> Layer:
         places=rows.shape[1],
         function=seen.function,
         gradient=None if back is None else units.spread(back),
+        dtype=str(value.dtype),
         where=seen.where,
     )
     if seen.kind == "weights":

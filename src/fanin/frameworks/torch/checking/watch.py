@@ -248,6 +248,7 @@ class Watch(TorchFunctionMode):
             units.spread(result),
             units=count,
             places=result.numel() // max(count, 1),
+            dtype=str(result.dtype).removeprefix("torch."),
             where=where_of(type(module)),
         )
 
