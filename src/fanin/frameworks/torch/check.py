@@ -18,6 +18,7 @@ from fanin.frameworks.torch.checking.ties import lost
 from fanin.frameworks.torch.checking.vitals import of_width as at_width
 from fanin.frameworks.torch.checking.vitals import vitals as of_batch
 from fanin.frameworks.torch.examples import values_of
+from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.keeping import seeded
 from fanin.frameworks.vitals.declared import declared
 from fanin.rules.vitals import Vitals, Width
@@ -78,9 +79,10 @@ def _drawn(given: Given, model: nn.Module, seed: int) -> Any:
     random = np.random.default_rng(seed)
     rows = [module.num_embeddings for module in model.modules() if isinstance(module, nn.Embedding)]
     words = min(rows, default=_WORDS)
+    like = nn.Module() if on_meta(model.parameters()) else model  # nothing is drawn there
 
     def values(one: Any) -> torch.Tensor:
-        return values_of(one, model, random, words).detach()
+        return values_of(one, like, random, words).detach()
 
     with seeded(seed):
         if given.named:
