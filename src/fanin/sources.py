@@ -30,6 +30,13 @@ def own_line(error: BaseException) -> str:
     return f"\n  {own[-1].filename}:{own[-1].lineno}: {own[-1].line}" if own else ""
 
 
+def own_place(error: BaseException) -> tuple[str, int]:
+    """Return file and line of the user's own code that raised; "", 0 where none did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [(frame.filename, frame.lineno or 0) for frame in frames if not installed(frame.filename)]
+    return own[-1] if own else ("", 0)
+
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _WHERE = re.compile(r"Exception encountered when calling .*")  # Keras says first where, then what
 

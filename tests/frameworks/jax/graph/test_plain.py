@@ -184,8 +184,7 @@ def test_missing_parameters_are_told():
 
 
 def branching(params, x):
-    y = x @ params
-    return y * 2 if y.sum() > 0 else y
+    return (x * 2 if x.sum() > 0 else x) @ params
 
 
 def repeating(params, x):
@@ -195,13 +194,13 @@ def repeating(params, x):
 
 
 def selecting(params, x):
-    return (x @ params)[x[:, 0] > 0]
+    return x[x[:, 0] > 0] @ params
 
 
 @pytest.mark.parametrize(
     ("function", "line", "fix"),
     [
-        (branching, 2, "jnp.where or a constant in place of Python's if"),
+        (branching, 1, "jnp.where or a constant in place of Python's if"),
         (repeating, 1, "jax.lax.cond"),
         (selecting, 1, "jnp.where, or a mask, in the place of what selects"),
     ],

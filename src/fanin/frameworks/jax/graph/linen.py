@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from flax import linen as nn
 from fanin.errors import FaninError
 from fanin.frameworks.jax.graph.modes import mode_keywords
 from fanin.frameworks.jax.graph.tags import Place, call_marked
-from fanin.frameworks.jax.graph.trace import Call, Leaf, separated, traced_code
+from fanin.frameworks.jax.graph.trace import Call, Leaf, of_values, separated, traced_code
 from fanin.frameworks.jax.linen.values import leaves
 
 
@@ -31,7 +31,7 @@ def call_of(
         positional: Inputs by place.
         keywords: Inputs by name.
         params: Its variables, as `module.init` returns them, or its "params" alone; by default only what
-            `module.init` would make, without making it.
+            `module.init` would make, without making it, if that does not depend on values.
         train: Whether as in training.
 
     Raises:
@@ -48,7 +48,7 @@ def call_of(
     variables, start = _checked(module, params), None
     if variables is None:
         with traced_code(f"{type(module).__name__}.init fails on these inputs", names, arrays):
-            start, variables = jax.make_jaxpr(make, return_shape=True)(rngs)
+            start, variables = _started(make, rngs)
     structure = jax.tree.structure(variables)
 
     def run(values: list[Any], given: list[Any]) -> Any:
@@ -65,6 +65,16 @@ def call_of(
     ]
     name = type(module).__name__
     return Call(run, found, arrays, names, name, name, None if start is None else lambda: start)
+
+
+def _started(make: Callable[[Any], Any], key: Any) -> tuple[Any, Any]:
+    """Return the program of the first variables and their descriptions; if values steer it, these alone."""
+    try:
+        return jax.make_jaxpr(make, return_shape=True)(key)
+    except Exception as error:
+        if of_values(error) is None:
+            raise
+        return None, make(key)
 
 
 def _checked(module: nn.Module, params: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,23 @@ class Place:
         return f"{mark}|{self.path}|{self.type}"
 
 
+Ends = list[tuple[Place, jax.ShapeDtypeStruct]]
+"""Modules in the order in which they return, with descriptions of what they do."""
+
+_ENDED: ContextVar[Ends] = ContextVar("ended")
+
+
+@contextlib.contextmanager
+def ends_noted() -> Iterator[Ends]:
+    """Give a list that the modules are added to which return while the block runs."""
+    found: Ends = []
+    token = _ENDED.set(found)
+    try:
+        yield found
+    finally:
+        _ENDED.reset(token)
+
+
 def call_marked(
     place: Place, call: Callable[[], Any], *, ends: bool = True, own: Callable[[], Any] = list
 ) -> Any:
@@ -52,9 +70,21 @@ def call_marked(
         if isinstance(leaf, jax.Array):
             if id(leaf) in held:
                 return outputs
+            if (noted := _ENDED.get(None)) is not None:
+                noted.append((place, jax.ShapeDtypeStruct(_whole(leaf), leaf.dtype)))
             leaves[number] = checkpoint_name(leaf, place.marked(_OUTPUT))
             break
     return jax.tree.unflatten(structure, leaves)
+
+
+def _whole(leaf: Any) -> tuple[int, ...]:
+    """Return an array's shape with the axes that jax.vmap hides, which come first."""
+    hidden: list[int] = []
+    own = tuple(leaf.shape)
+    while isinstance(axis := getattr(leaf, "batch_dim", None), int):
+        leaf = leaf.val
+        hidden.insert(0, leaf.shape[axis])
+    return (*hidden, *own)
 
 
 def scope_of(equation: Any) -> Place | None:

@@ -14,6 +14,12 @@ from fanin.errors import FaninError, users_code
 from fanin.frameworks.jax.tree import named_leaves
 
 _WANTS_IDS = ("must be an integer", "must be integers", "must have integer", "integer type")
+_OF_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,17 @@ def program(call: Call) -> Any:
     Raises:
         FaninError: The model cannot be traced with these inputs; the message has what it said.
     """
-    variables = [jax.ShapeDtypeStruct(leaf.value.shape, leaf.value.dtype) for leaf in call.leaves]
-    arrays = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in call.arrays]
     with traced_code(f"{call.name} cannot be traced with these inputs", call.names, call.arrays):
-        return jax.make_jaxpr(call.function)(variables, arrays)
+        return jax.make_jaxpr(call.function)(*as_described(call))
+
+
+def as_described(call: Call) -> tuple[list[Any], list[Any]]:
+    """Return descriptions of a call's variables and of the arrays among its inputs."""
+    values = [leaf.value for leaf in call.leaves]
+    variables, arrays = (
+        [jax.ShapeDtypeStruct(one.shape, one.dtype) for one in some] for some in (values, call.arrays)
+    )
+    return variables, arrays
 
 
 @contextlib.contextmanager
@@ -87,24 +100,36 @@ def traced_code(what: str, names: Sequence[str], arrays: Sequence[Any]) -> Itera
         raise _explained(error, names, arrays) from error.__cause__
 
 
+def of_values(error: BaseException | None) -> BaseException | None:
+    """Return JAX's error about values that an error is or comes from, as Keras raises another one."""
+    while error is not None and not isinstance(error, _OF_VALUES):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def advice(error: BaseException) -> tuple[str, str]:
+    """Return what is expected in the place of what depends on values, and how to write it."""
+    if isinstance(error, jax.errors.NonConcreteBooleanIndexError):
+        return (
+            "shapes that follow from the shapes of the inputs",
+            "jnp.where, or a mask, in the place of what selects",
+        )
+    if isinstance(error, jax.errors.TracerArrayConversionError):
+        return "operations of JAX", "jax.numpy in the place of NumPy"
+    return (
+        "a program that does not depend on the values of its inputs",
+        "jax.lax.cond, jnp.where or a constant in place of Python's if on an array",
+    )
+
+
 def _explained(error: FaninError, names: Sequence[str], arrays: Sequence[Any]) -> FaninError:
     """Return the error with what may help: of Python's control flow on data, of ids, of shapes."""
-    cause = type(error.__cause__).__name__
+    if (cause := of_values(error.__cause__)) is not None:
+        expected, fix = advice(cause)
+        return FaninError(error.what, expected=expected, fix=fix)
     given = ", ".join(
         f"{name} {tuple(array.shape)} {array.dtype}" for name, array in zip(names, arrays, strict=True)
     )
-    if cause in ("TracerBoolConversionError", "ConcretizationTypeError", "TracerIntegerConversionError"):
-        return FaninError(
-            error.what,
-            expected="a program that does not depend on the values of its inputs",
-            fix="jax.lax.cond, jnp.where or a constant in place of Python's if on an array",
-        )
-    if cause == "NonConcreteBooleanIndexError":
-        return FaninError(
-            error.what,
-            expected="shapes that follow from the shapes of the inputs",
-            fix="jnp.where, or a mask, in the place of what selects",
-        )
     if any(text in error.what for text in _WANTS_IDS):
         fix = 'jax.ShapeDtypeStruct(shape, "int32") for inputs that are ids'
         return FaninError(error.what, expected=f"inputs that fit the model; they were {given}", fix=fix)

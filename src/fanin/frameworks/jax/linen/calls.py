@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from flax.core import meta
 from jax.ad_checkpoint import checkpoint_name
 
 from fanin.errors import users_code
 from fanin.frameworks.jax.flax.parts import part_of
+from fanin.frameworks.jax.graph.trace import of_values
 from fanin.frameworks.jax.leaves import shape_of
 from fanin.frameworks.jax.linen.layers import NORMS, RESCALING, layer_parameters
 from fanin.frameworks.jax.linen.tags import Tag
@@ -41,7 +43,7 @@ class Calls:
 
 
 def called(module: nn.Module, variables: Any, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Calls:
-    """Return what an abstract call shows; nothing is computed.
+    """Return what an abstract call shows; nothing is computed, unless what the model does depends on values.
 
     Args:
         module: The model.
@@ -65,11 +67,30 @@ def called(module: nn.Module, variables: Any, inputs: Sequence[Any], keywords: M
         return variables, outputs
 
     with users_code("The model fails on the example inputs"), nn.intercept_methods(_Recorder(calls)):
-        calls.jaxpr, (calls.variables, outputs) = jax.make_jaxpr(run, return_shape=True)(variables, arrays)
+        try:
+            calls.jaxpr, (calls.variables, outputs) = jax.make_jaxpr(run, return_shape=True)(
+                variables, arrays
+            )
+        except Exception as error:
+            if of_values(error) is None:
+                raise
+            return _run(calls, run, variables, arrays)
     calls.outputs = len(jax.tree.leaves(outputs))
     count = len(jax.tree.leaves(variables))
     calls.data = range(count, count + len(arrays))
     return calls
+
+
+def _run(calls: Calls, run: Callable[[Any, Any], Any], variables: Any, arrays: list[Any]) -> Calls:
+    """Return what a call shows of a model that depends on values: its layers, not how they connect."""
+    variables, arrays = jax.tree.map(_zeros, (variables, arrays))
+    calls.variables, _ = run(variables, arrays)
+    calls.jaxpr = jax.make_jaxpr(lambda *given: ())(calls.variables, arrays)
+    return calls
+
+
+def _zeros(value: Any) -> Any:
+    return jnp.zeros(value.shape, value.dtype) if isinstance(value, jax.ShapeDtypeStruct) else value
 
 
 def _separated(arguments: Any) -> tuple[list[Any], Callable[[Any], Any]]:
