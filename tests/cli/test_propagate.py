@@ -127,6 +127,7 @@ def test_a_branch_on_values_leaves_what_comes_before_it(models):
     assert "Block (2): what it does depends on values at" in words
     assert f"models.py:{branch}." in "".join(done.stdout.split())  # a long path is folded anywhere
     assert "Sequential cannot be traced as a whole" in words
+    assert "nothing was run" not in words
     assert "Fix: torch.where, or a mask" in words
     record = json.loads(invoke("propagate models.py:blocks --input 8x20 --scheme he_normal --json").stdout)
     known = {layer["name"]: layer["forward"] for layer in record["layers"]}

@@ -215,7 +215,11 @@ def about(profile: ProfileRecord) -> str:
 
 def source(profile: ProfileRecord) -> str:
     """Return whether it was predicted or measured."""
-    return "predicted, nothing was run" if profile["source"] == "predicted" else "measured"
+    if profile["source"] == "measured":
+        return "measured"
+    # A model that cannot be traced as a whole runs for its shapes, and a note says so.
+    ran = any("ran once" in note for note in profile["notes"])
+    return "predicted" if ran else "predicted, nothing was run"
 
 
 class ParameterRow(NamedTuple):
