@@ -56,6 +56,8 @@ def test_twins_are_equal_in_all_prints():
     prints = units.fingerprints(rows)
     assert units.twins(prints).tolist() == [False, True, False, False, True, False]
     assert not units.twins(prints, units.fingerprints(back)).any()
+    scales = np.array([1e6, 1, 1, 1, 1, 1e-6])[:, None]
+    assert units.twins(units.fingerprints(rows * scales)).sum() == 2, "small ones do not equal each other"
 
 
 @pytest.mark.parametrize("function", sorted(units.SATURATING))

@@ -211,6 +211,15 @@ def test_twins():
     assert not codes(vitals([layer("0"), layer("1", twins=1.0)])), "the last layer is exempt"
     beside = [layer("0", 0.0, twins=1.0, alike=1.0), layer("1"), layer("2")]
     assert not codes(vitals(beside)), "zeros beside random weights are no symmetry"
+    frozen = [replace(parameter("0.weight"), trained=False), parameter("1.weight")]
+    assert not codes(vitals([layer("0", twins=0.5), layer("1")], frozen)), "what is frozen learns nothing"
+
+
+def test_equal_tensors_that_learn():
+    both = [parameter("0.weight", digest="0.weight"), parameter("1.weight", digest="0.weight")]
+    assert codes(vitals(parameters=both)) == ["SYM102"]
+    frozen = replace(both[0], trained=False, gradient=None)
+    assert not codes(vitals(parameters=[frozen, both[1]])), "ControlNet's, or a teacher"
 
 
 def test_stuck_zeros_and_zeros_that_unlock():
@@ -226,6 +235,17 @@ def test_parameters_without_a_gradient():
     assert not codes(vitals(parameters=[parameter("0.weight"), replace(cut, trained=False)]))
     both = [parameter("0.weight"), replace(cut, zero=(1.0,) * 4)]
     assert codes(vitals(parameters=both)) == ["SET102"], "what has no gradient is not stuck"
+
+
+def test_experts_that_nothing_goes_to():
+    chosen = parameter("experts.0.up.weight")
+    cut = parameter("experts.1.up.weight", gradient=None)
+    assert codes(vitals(parameters=[chosen, cut]), "info") == ["SET102"]
+    assert codes(vitals(parameters=[chosen, cut, parameter("1.weight", gradient=None)]), "warning")
+    empty = [layer("0"), replace(layer("experts.1.up", 0.0), places=0), layer("1")]
+    stuck = replace(cut, gradient=0.0, zero=(1.0,) * 4)
+    assert not codes(vitals(empty, [chosen, stuck]))
+    assert codes(vitals(parameters=[chosen, replace(stuck, name="b.weight", layer="b")])) == ["SET105"]
 
 
 @pytest.mark.parametrize(
@@ -394,3 +414,32 @@ def test_layers_side_by_side_are_chains_of_their_own():
     assert not codes(vitals([*actor, *critic], weights))
     behind = [replace(one, source=10.0 + n) for n, one in enumerate(critic)]
     assert codes(vitals([*actor, *behind], weights)) == ["BWD101"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"), [(0.0, 1.0, []), (-1.0, 1.0, ["INP107"]), (0.0, 255.0, ["INP107"])]
+)
+def test_targets_that_are_no_probabilities(low, high, found):
+    output = Output(spread(0.5), (32, 1), 0.7, "binary_cross_entropy", layer="1", variation=1.0)
+    target = Target(classes=2, entropy=0.69, low=low, high=high)
+    assert codes(vitals(output=output, target=target)) == found
+
+
+@pytest.mark.parametrize(("gradient", "found"), [(1e3, []), (1e6, ["BWD104"])])
+def test_huge_gradients(gradient, found):
+    parameters = [parameter("0.weight", gradient=gradient), parameter("1.weight")]
+    assert codes(vitals(parameters=parameters)) == found
+
+
+@pytest.mark.parametrize(("source", "found"), [(1000.0, ["INP101"]), (0.6, [])])
+def test_integers_that_are_multiplied(source, found):
+    layers = [layer("0", 300.0 if found else 1.0, source=source), layer("1")]
+    ids = Input("0", (32, 20), spread(0.0, mean=1000.0), tokens=True)
+    assert codes(vitals(layers, inputs=(ids,))) == found
+
+
+@pytest.mark.parametrize(("stream", "severity"), [(50.0, "error"), (1.0, "info")])
+def test_a_norm_in_a_branch_leaves_the_stream_as_it_is(stream, severity):
+    layers = [layer("0", 50.0), layer("norm", kind="norm"), layer("1"), layer("block", stream, kind="other")]
+    found = vitals([*layers, layer("2")], inputs=(Input("0", (32, 3, 8, 8), spread(100.0)),))
+    assert codes(found, severity) == ["INP101"]

@@ -137,15 +137,14 @@ def fingerprints(units: Array) -> Array:
 
 
 def twins(*prints: Array) -> NDArray[np.bool_]:
-    """Return which units equal another one in all fingerprints, (units,) of bool.
+    """Return which units equal another one in all fingerprints, relative to their size: (units,) of bool.
 
     Args:
         *prints: Fingerprints of the same units, of their outputs, their gradients, ...
     """
-    both = np.concatenate([one / max(one[:, -1].max(), 1e-300) for one in prints], axis=1)
-    order = np.argsort(both[:, 0], kind="stable")
-    near = np.abs(np.diff(both[order], axis=0)).max(1, initial=0.0) < _EQUAL
-    found = np.zeros(len(both), bool)
+    order = np.argsort(prints[0][:, 0], kind="stable")
+    near = np.all([_near(one[order]) for one in prints], axis=0)
+    found = np.zeros(len(order), bool)
     found[order[1:]] |= near
     found[order[:-1]] |= near
     return found
@@ -172,6 +171,12 @@ def copies(values: Array, gradient: Array) -> int:
         if len(live) > 1 and near.all():
             return len(live)
     return 0
+
+
+def _near(prints: Array) -> NDArray[np.bool_]:
+    """Return which fingerprints equal the next one."""
+    sizes = np.maximum(prints[1:, -1], prints[:-1, -1])
+    return np.abs(np.diff(prints, axis=0)).max(1, initial=0.0) <= _EQUAL * sizes
 
 
 def similarity(array: Array) -> tuple[float | None, float | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Parameter, Vitals
+
+_NUMBER = re.compile(r"\d+")
 
 
 class Unmade(Rule):
@@ -40,6 +43,8 @@ class Unreached(Rule):
 
     **What it checks.** Parameters that ask for a gradient and get none: they have no part in the loss.
 
+    Experts beside others that have a gradient are an info: no example of this batch has chosen them.
+
     **Why it matters.** They stay as they are: a layer that is not called, a branch that is cut off, a
     `detach`, or a head that this loss does not use.
 
@@ -50,7 +55,8 @@ class Unreached(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that parameters are not reached."""
-        found = [one for one in vitals.trained if one.gradient is None and not one.meta]
+        unreached = [one for one in vitals.trained if one.gradient is None and not one.meta]
+        found = [one for one in unreached if not _unchosen(vitals, one)] or unreached
         if found and len(found) < len(vitals.trained):
             yield self.finding(
                 found[0].name,
@@ -58,7 +64,7 @@ class Unreached(Rule):
                 observed=float(len(found)),
                 expected="a gradient, or requires_grad_(False)",
                 fix=Fix("use them, leave them out, or freeze them"),
-                severity="warning" if any(len(one.shape) > 1 for one in found) else "info",
+                severity="warning" if any(_matters(vitals, one) for one in found) else "info",
                 parameters=[one.name for one in found],
             )
 
@@ -96,6 +102,8 @@ class StuckParameters(Rule):
     """Parameters that are no zeros have no gradient, and do not get one.
 
     **What it checks.** As SET103, of parameters that are not zeros themselves.
+
+    Experts that no example of this batch has chosen are left out.
 
     **Why it matters.** Something between them and the loss passes nothing: units that are dead, a saturated
     function, a product with 0.
@@ -149,7 +157,22 @@ class Unregistered(Rule):
 
 
 def _stuck(vitals: Vitals) -> Iterator[Parameter]:
-    yield from (one for one in vitals.trained if one.stuck)
+    yield from (one for one in vitals.trained if one.stuck and not _unchosen(vitals, one))
+
+
+def _matters(vitals: Vitals, one: Parameter) -> bool:
+    """Return whether a parameter is a weight that should have a part in the loss of every batch."""
+    return len(one.shape) > 1 and not _unchosen(vitals, one)
+
+
+def _unchosen(vitals: Vitals, one: Parameter) -> bool:
+    """Return whether a parameter is an expert's, and nothing of this batch went to that one."""
+    calls = [layer for layer in vitals.layers if layer.name.partition("#")[0] == one.layer]
+    if calls:
+        return not any(layer.places for layer in calls)
+    alike = _NUMBER.sub("#", one.name)
+    others = (other for other in vitals.trained if other.gradient)
+    return "expert" in one.name.lower() and any(_NUMBER.sub("#", other.name) == alike for other in others)
 
 
 def _told(rule: Rule, vitals: Vitals, weights: list[Parameter], fix: Fix) -> Finding:

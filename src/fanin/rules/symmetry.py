@@ -16,7 +16,8 @@ class IdenticalUnits(Rule):
     """Hidden units compute the same, and learn the same.
 
     **What it checks.** Units of one layer that are equal in their outputs over the whole batch AND in the
-    gradients with respect to them. The last layer is exempt, and so are layers of one unit.
+    gradients with respect to them. The last layer is exempt, and so are layers of one unit, layers that are
+    frozen, and units through which nothing goes either way: these are dead (SAT102).
 
     **Why it matters.** Gradient descent keeps them equal for ever: a layer of a thousand such units is a
     layer of one.
@@ -63,7 +64,8 @@ class IdenticalTensors(Rule):
     """Weights of different layers hold the same random values.
 
     **What it checks.** Whether two weights of the same shape, which are not tied and not constant, are equal
-    in every element. An embedding and its head are another matter: SET107.
+    in every element, and both learn: a copy of what is frozen, or one that no gradient reaches, is meant, as
+    ControlNet's, a teacher or a target network are. An embedding and its head are another matter: SET107.
 
     **Why it matters.** Every statistic of each layer looks normal, and yet the layers begin as copies of each
     other: their products are far from those of independent ones. It comes from one seeded initializer that
@@ -83,7 +85,7 @@ class IdenticalTensors(Rule):
         """Yield each set of equal weights."""
         same: dict[tuple, list[Parameter]] = {}
         for parameter in vitals.parameters:
-            if parameter.digest and len(parameter.shape) > 1:
+            if parameter.digest and len(parameter.shape) > 1 and parameter.gradient is not None:
                 same.setdefault((parameter.shape, parameter.digest), []).append(parameter)
         sets = [several for several in same.values() if len(several) > 1 and not _tied_once(several)]
         if not sets:
@@ -194,8 +196,14 @@ def _hidden(vitals: Vitals) -> Iterator[Layer]:
     """Yield layers whose units should differ: with weights, and recurrent ones, but not the last one."""
     weighted = vitals.weighted
     ends = (weighted[-1].name if weighted else "", vitals.output.layer)
-    found = (layer for layer in vitals.layers if layer.kind in ("weights", "recurrent"))
-    yield from (layer for layer in found if layer.units > 1 and layer.name not in ends)
+    found = (layer for layer in vitals.layers if layer.kind in ("weights", "recurrent") and layer.units > 1)
+    yield from (layer for layer in found if layer.name not in ends and not _is_frozen(vitals, layer))
+
+
+def _is_frozen(vitals: Vitals, layer: Layer) -> bool:
+    """Return whether a layer has parameters, and none of them learns."""
+    own = list(vitals.of_layer(_own(layer)))
+    return bool(own) and not any(parameter.trained for parameter in own)
 
 
 RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs, IdenticalSlices)

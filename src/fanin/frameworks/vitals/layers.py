@@ -135,6 +135,8 @@ def _with_twins(layer: Layer, seen: Seen, rows: Array) -> Layer:
     if not outputs.any() or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.
         both = both & equal
+    else:
+        both = both & (outputs.any(1) | gradients.any(1))  # others are dead
     return replace(layer, twins=float(both.mean()), alike=float(equal.mean()))
 
 

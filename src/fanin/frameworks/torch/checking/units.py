@@ -131,18 +131,23 @@ def fingerprints(units: torch.Tensor) -> torch.Tensor:
 
 
 def twins(*prints: torch.Tensor) -> torch.Tensor:
-    """Return which units equal another one in all fingerprints, (units,) of bool.
+    """Return which units equal another one in all fingerprints, relative to their size: (units,) of bool.
 
     Args:
         *prints: Fingerprints of the same units, of their outputs, their gradients, ...
     """
-    both = torch.cat([one / one[:, -1].max().clamp_min(1e-300) for one in prints], dim=1)
-    order = torch.argsort(both[:, 0])
-    near = (both[order][1:] - both[order][:-1]).abs().amax(1) < _EQUAL
-    found = torch.zeros(len(both), dtype=torch.bool, device=both.device)
+    order = torch.argsort(prints[0][:, 0])
+    near = torch.stack([_near(one[order]) for one in prints]).all(0)
+    found = torch.zeros(len(order), dtype=torch.bool, device=order.device)
     found[order[1:]] |= near
     found[order[:-1]] |= near
     return found
+
+
+def _near(prints: torch.Tensor) -> torch.Tensor:
+    """Return which fingerprints equal the next one."""
+    sizes = torch.maximum(prints[1:, -1], prints[:-1, -1])
+    return (prints[1:] - prints[:-1]).abs().amax(1) <= _EQUAL * sizes
 
 
 def copies(values: torch.Tensor, gradient: torch.Tensor) -> int:

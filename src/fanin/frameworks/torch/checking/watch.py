@@ -338,6 +338,8 @@ def _with_twins(layer: Layer, seen: _Seen, gradients: torch.Tensor) -> Layer:
     if silent or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.
         both = both & equal_weights
+    else:
+        both = both & (outputs.any(1) | gradients.any(1))  # others are dead
     return replace(layer, twins=both.float().mean().item(), alike=equal_weights.float().mean().item())
 
 
