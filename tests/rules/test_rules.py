@@ -248,6 +248,12 @@ def test_experts_that_nothing_goes_to():
     assert codes(vitals(parameters=[chosen, replace(stuck, name="b.weight", layer="b")])) == ["SET105"]
 
 
+def test_statistics_may_be_large():
+    variance = replace(parameter("normalization/variance"), values=spread(1.0, largest=1e7), trained=False)
+    assert not codes(vitals(parameters=[parameter("0.weight"), variance]))
+    assert codes(vitals(parameters=[parameter("0.weight"), replace(variance, kind="kernel")])) == ["NUM102"]
+
+
 @pytest.mark.parametrize(
     ("values", "code"), [(spread(1.0, largest=1e7), "NUM102"), (spread(1.0, finite=False), "NUM102")]
 )

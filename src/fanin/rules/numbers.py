@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
-from fanin.rules.vitals import Vitals
+from fanin.rules.vitals import Parameter, Vitals
 
 _STALE = 1e6
 _NOTHING = 1e-30
@@ -50,7 +50,8 @@ class StaleMemory(Rule):
     """A parameter holds what was in memory before.
 
     **What it checks.** |w| above 1e6 in any parameter, a parameter that is not finite, or one whose numbers
-    are all below 1e-30 and not all 0.
+    are all below 1e-30 and not all 0. Statistics of data, which are measured and not trained, may be large:
+    the variance of an income is.
 
     **Why it matters.** `torch.empty`, `torch.Tensor(n)` and `FloatTensor(n)` give memory as it is: often
     zeros, sometimes 1e38, or integers and addresses, which are 1e-45 to 1e-38 as floating numbers. Such a
@@ -67,7 +68,8 @@ class StaleMemory(Rule):
         """Yield the parameters that nothing initialized."""
         for parameter in vitals.parameters:
             largest = parameter.values.largest
-            if largest > _STALE or 0 < largest < _NOTHING or not parameter.values.finite:
+            usual = 0 == largest or _NOTHING <= largest <= _STALE or _is_measured(parameter)
+            if not usual or not parameter.values.finite:
                 yield self.finding(
                     parameter.name,
                     f"{parameter.name} holds numbers up to {largest:.2g}, as memory that nothing has "
@@ -80,6 +82,11 @@ class StaleMemory(Rule):
                         layers=(parameter.name,),
                     ),
                 )
+
+
+def _is_measured(parameter: Parameter) -> bool:
+    """Return whether values are statistics, as those of Keras' `Normalization`, which are variables too."""
+    return not parameter.trained and not parameter.kind
 
 
 class OutOfRange(Rule):
