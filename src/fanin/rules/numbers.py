@@ -68,7 +68,7 @@ class StaleMemory(Rule):
         """Yield the parameters that nothing initialized."""
         for parameter in vitals.parameters:
             largest = parameter.values.largest
-            usual = 0 == largest or _NOTHING <= largest <= _STALE or _is_measured(parameter)
+            usual = largest == 0 or _NOTHING <= largest <= _STALE or _is_measured(parameter)
             if not usual or not parameter.values.finite:
                 yield self.finding(
                     parameter.name,
