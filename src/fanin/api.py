@@ -378,9 +378,12 @@ def diagnose(
         model: A model, or a function of no arguments that makes one.
         x: A batch of its inputs: an array or a tensor, or several in a tuple or a mapping.
         y: The targets.
-        loss: What is minimized: a function of (outputs, targets), or "cross_entropy",
-            "binary_cross_entropy" (both of logits) or "mse", with targets at random where none are given; by
-            default the loss that the model returns itself, else the outputs with random weights.
+        loss: What is minimized: a function as its framework calls it, of (outputs, targets) in PyTorch and
+            JAX and of (targets, outputs) in Keras, where it may be a name of Keras' or several as `compile`
+            takes them; or "cross_entropy", "binary_cross_entropy" (both of logits) or "mse", with targets at
+            random where none are given; without targets, in PyTorch and JAX, also a function of the outputs
+            alone. By default the loss that the model returns itself or was compiled with, else the outputs
+            with random weights.
         inputs: In the place of `x`, what to draw it from: a shape such as (8, 3, 224, 224); see `propagate`.
         seeds: How many networks to look at, where a function makes them: the share that is born dead.
         widths: Widths to look at, where `model` is a function of the width: what changes with it.
@@ -395,7 +398,8 @@ def diagnose(
         Findings, the gravest first, and what was measured; print it, `raise_for("error")`, `to_dict()`.
 
     Raises:
-        FaninError: There is no batch, the model or the loss fails, or a code does not exist.
+        FaninError: There is no batch, the model or the loss fails, the loss takes targets and outputs in the
+            order of another framework, or a code does not exist.
 
     Example:
         >>> import fanin, torch

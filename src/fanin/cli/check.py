@@ -36,7 +36,8 @@ _FOUND = 1  # exit code
 )
 @click.option(
     "--loss",
-    help="cross_entropy, binary_cross_entropy, mse, or file.py:name of a function (outputs, targets).",
+    help="cross_entropy, binary_cross_entropy, mse, or file.py:name of a function (outputs, targets); Keras "
+    "has (targets, outputs).",
 )
 @click.option(
     "--select", multiple=True, metavar="CODES", help="Rules to ask, such as FWD,OUT101; all by default."

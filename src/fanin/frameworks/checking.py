@@ -13,6 +13,7 @@ import numpy as np
 from fanin.errors import FaninError, users_code
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import as_given
+from fanin.frameworks.losses import check_order
 from fanin.rules.vitals import Vitals, Width
 
 _EXPECTED = (
@@ -46,7 +47,8 @@ def checked(
         **options: What its framework needs besides.
 
     Raises:
-        FaninError: There is no batch, the model or the loss fails, or nothing makes other networks.
+        FaninError: There is no batch, the model or the loss fails, the loss takes what it compares in another
+            order, or nothing makes other networks.
     """
     began = time.perf_counter()
     if (x is None) == (inputs is None):
@@ -56,6 +58,7 @@ def checked(
             f"seeds is {seeds}, and nothing makes the model anew." if seeds > 1 else f"seeds is {seeds}.",
             expected="a positive number, above 1 with a function that makes the model in its place",
         )
+    check_order(loss, _home(model))
     given = None if inputs is None else as_given(inputs)
     framework = _framework(model)
 
@@ -124,6 +127,9 @@ def is_dead(vitals: Vitals) -> bool:
 
 
 def _framework(model: Any) -> Any:
+    return importlib.import_module(f"fanin.frameworks.{_home(model)}.check")
+
+
+def _home(model: Any) -> str:
     name = framework_of(model) if is_model(model) else "jax"
-    home = {"torch": "torch", "keras": "keras"}.get(name, "jax")
-    return importlib.import_module(f"fanin.frameworks.{home}.check")
+    return name if name in ("torch", "keras") else "jax"
