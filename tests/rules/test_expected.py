@@ -63,6 +63,13 @@ def test_forget_gates_that_forget():
     assert "SET106" not in read(model, 6)
 
 
+@pytest.mark.parametrize(("bias", "severity"), [(-3.0, "info"), (-4.0, "warning")])
+def test_forget_gates_that_are_closed(bias, severity):
+    model = Reader()
+    nn.init.constant_(model.lstm.bias_ih_l0, bias), nn.init.zeros_(model.lstm.bias_hh_l0)
+    assert read(model, 30)["SET106"].severity == severity
+
+
 @pytest.mark.parametrize("name", ["bias_ih_l0", "bias_hh_l0"])
 def test_forget_gates_that_begin_open(name):
     model = Reader()

@@ -13,7 +13,8 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "SET101": ("SET102", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
     "INP103": ("FWD103", "BWD103"),
-    "INP105": ("OUT101", "BWD102"),
+    "INP105": ("OUT101", "BWD102", "BWD104"),
+    "INP107": ("OUT", "BWD"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
     "SYM104": ("SYM103", "SET103", "SET105", "FWD103", "BWD"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),
@@ -30,6 +31,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "OUT102": ("OUT101", "SET105", "BWD103", "FWD103"),
     "OUT101": ("SET105", "BWD103"),
     "BWD101": ("BWD103",),
+    "BWD102": ("BWD104",),
     "SET105": ("FWD103", "BWD103"),
 }
 """By the code of a cause, what may follow from it: codes or whole families; causes come first."""

@@ -13,6 +13,7 @@ from fanin.rules.vitals import Layer, Vitals
 _GONE = 1e-6
 _UNEVEN = 1e-3
 _TINY = 1e-4
+_HUGE = 1e6
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), another activation, skips or norms', scheme="auto")
 
 
@@ -112,6 +113,39 @@ class TinyGradient(Rule):
         )
 
 
+class HugeGradient(Rule):
+    """A weight has a gradient that no step can follow.
+
+    **What it checks.** The largest norm of a weight's gradient, where the loss is of order 1: above 1e6 is
+    an error.
+
+    **Why it matters.** Something divides by almost nothing: the norm of a vector of zeros, a standard
+    deviation of what is constant, a square root or a logarithm at 0. The first step lands anywhere.
+
+    **Evidence.** ConvMixer, whose norms make it indifferent to scale, has 3e3 and is healthy.
+
+    **Instead.** A larger epsilon, random values in the place of zeros; look at what the weight is divided by.
+    """
+
+    code, name, severity = "BWD104", "huge-gradient", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that a gradient is huge."""
+        loss = vitals.output.loss
+        if loss is None or not abs(loss) < 1e3:
+            return
+        norms = {p.name: (p.gradient or 0.0) * math.sqrt(p.size) for p in vitals.trained}
+        name = max(norms, key=lambda one: norms[one], default="")
+        if name and _HUGE < norms[name] < math.inf:
+            yield self.finding(
+                name,
+                f"The gradient of {name} has a norm of {norms[name]:.2g}; the loss is {loss:.3g}.",
+                observed=norms[name],
+                expected=f"at most {_HUGE:g}",
+                fix=Fix("a larger epsilon where something is divided by its norm or its standard deviation"),
+            )
+
+
 def _uneven(vitals: Vitals, found: Slope) -> bool:
     """Return whether gradients of weights shrink too; few layers shrink by so much that this is sure."""
     norms = {layer.name: _of_weights(vitals, layer) for layer in found.layers}
@@ -143,4 +177,4 @@ def _sloped(rule: Rule, found: Slope, verb: str, severity: str) -> Finding:
     )
 
 
-RULES = (VanishingGradient, ExplodingGradient, TinyGradient)
+RULES = (VanishingGradient, ExplodingGradient, TinyGradient, HugeGradient)

@@ -17,6 +17,7 @@ from fanin.rules import (
     seeds,
     setup,
     symmetry,
+    targets,
     width,
 )
 from fanin.rules.rule import Rule
@@ -42,6 +43,7 @@ RULES: dict[str, Rule] = {
         setup,
         expected,
         inputs,
+        targets,
         symmetry,
         saturation,
         seeds,

@@ -97,7 +97,7 @@ def _of_classes(vitals: Vitals) -> _Wrong | None:
 def _of_numbers(vitals: Vitals) -> _Wrong | None:
     """Return that targets lie outside of what the last activation can make."""
     output, target = vitals.output, vitals.target
-    if output.kind != "mse" or target is None or output.ends_in not in _RANGES:
+    if output.kind not in ("mse", "other") or target is None or output.ends_in not in _RANGES:
         return None
     low, high = _RANGES[output.ends_in]
     near = _NEAR * math.sqrt(target.variance)

@@ -11,6 +11,7 @@ from fanin.rules.vitals import Parameter, Vitals
 
 _LARGE = 50.0
 _OPEN = 0.5
+_CLOSED = -3.5
 _RETAINED = 0.01
 
 
@@ -57,7 +58,8 @@ class HalfOpenForgetGate(Rule):
     than 1 % is left, as it is from 7 steps on with b = 0.
 
     **Why it matters.** The gradient with respect to early inputs shrinks by the same factor. Biases learn,
-    therefore an info.
+    therefore an info; a warning where they begin below -3.5, as the gate is saturated then (below 0.03, see
+    SAT101), and hardly does.
 
     **Evidence.** "We found that adding a bias of 1 to the LSTM's forget gate closes the gap between the LSTM
     and the GRU" (Jozefowicz et al.). PyTorch begins with 0 on average, Keras and Flax' scheme here with 1.
@@ -68,7 +70,7 @@ class HalfOpenForgetGate(Rule):
     Tallec and Ollivier (2018), arXiv:1804.11188.
     """
 
-    code, name, severity = "SET106", "half-open-forget-gate", "info"
+    code, name, severity = "SET106", "half-open-forget-gate", "warning"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first LSTM that forgets."""
@@ -82,6 +84,7 @@ class HalfOpenForgetGate(Rule):
                     one.name,
                     f"Forget gates of {one.layer} begin with a bias of {one.forget:.2g}: after {steps} steps "
                     f"{left:.1g} of a state is left.",
+                    severity="warning" if one.forget < _CLOSED else "info",
                     observed=one.forget,
                     expected="1, or log(steps)",
                     fix=Fix('fanin.initialize(model, "auto") begins them with 1'),

@@ -1,7 +1,8 @@
-"""INP: the inputs and the targets."""
+"""INP: the inputs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
@@ -12,8 +13,8 @@ _LARGE = 20.0
 _RAW = 5.0
 _RATIO = 100.0
 _SMALL = 0.05
+_NEAR = 1e-3
 _SPARSE = 10.0
-_FAR = 10.0, 100.0
 _STANDARDIZE = Fix("standardize the inputs: (x - mean) / sd of each feature", inputs=True)
 
 
@@ -22,8 +23,10 @@ class UnscaledInput(Rule):
 
     **What it checks.** sqrt(E[x^2]) of what the first layer with weights makes of the inputs, above 20, where
     that comes from the inputs, and no norm follows. Where a norm takes the scale back it is an info; behind
-    a bounded activation, or inside of a recurrent layer, no norm can. What a recurrent layer's gates read is
-    taken to be of the inputs' scale times that of the weights times sqrt(fan_in).
+    a bounded activation, or inside of a recurrent layer, no norm can, and one in a branch leaves the stream
+    beside it as large as it was: later layers then read, or blocks return, half of it and more. What a
+    recurrent layer's gates read is taken to be of the inputs' scale times that of the weights times
+    sqrt(fan_in). Integers count where the first layer multiplies them, and looks up no rows.
 
     **Why it matters.** Everything behind is as many times too large: bounded activations saturate, logits and
     the first loss are huge, and the steps of the first layer's weights are those of the largest features.
@@ -45,7 +48,7 @@ class UnscaledInput(Rule):
         made = _made(vitals, first, given)
         if made <= _LARGE or made < given.values.scale / 100:
             return
-        absorbed = _norm_follows(vitals, first)
+        absorbed = _norm_follows(vitals, first) and not _stays(vitals, first, made)
         by = " A norm behind it takes the scale back." if absorbed else ""
         yield self.finding(
             f"input {given.name}",
@@ -161,76 +164,22 @@ class ConstantFeatures(Rule):
                 )
 
 
-class UnscaledTargets(Rule):
-    """Real targets are far from 0, or of another scale than the outputs.
-
-    **What it checks.** Of a regression, E[y^2] over Var(y): above 10 is an info, above 100 a warning, and so
-    is a variance above 10,000 or below 1e-4.
-
-    **Why it matters.** Most of what is learned first is the mean of the targets, by steps that are far too
-    large for all the rest.
-
-    **Evidence.** A model that always answers the mean has a ratio of 1.
-
-    **Instead.** Standardize the targets, or begin with their mean as the last bias.
-    """
-
-    code, name, severity = "INP105", "unscaled-targets", "warning"
-
-    def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that the targets are unscaled."""
-        target, output = vitals.target, vitals.output
-        if target is None or output.kind != "mse" or not target.variance or output.loss is None:
-            return
-        ratio = 1 + target.mean**2 / target.variance
-        usual = 1e-4 <= target.variance <= 1e4
-        if ratio <= _FAR[0] and usual:
-            return
-        yield self.finding(
-            "targets",
-            f"Targets have the mean {target.mean:.3g} and the standard deviation {target.variance**0.5:.2g}.",
-            severity="warning" if ratio > _FAR[1] or not usual else "info",
-            observed=target.mean,
-            expected="a mean within three standard deviations, which are of order 1",
-            fix=Fix("standardize the targets, or begin with their mean as the bias of the last layer"),
-            loss=output.loss,
-        )
-
-
-class BroadcastTargets(Rule):
-    """Outputs and targets have other shapes, and each is compared with many.
-
-    **What it checks.** Whether the mean square error broadcasts outputs, such as (n, 1) with targets of (n,),
-    which makes (n, n).
-
-    **Why it matters.** Every output is compared with every target: the best answer is their mean, for all
-    examples. PyTorch only warns.
-
-    **Instead.** The same shape: `output.squeeze(-1)`, or `target[:, None]`.
-    """
-
-    code, name, severity = "INP106", "broadcast-targets", "error"
-
-    def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that targets are broadcast."""
-        if vitals.target is not None and vitals.target.broadcast:
-            yield self.finding(
-                "targets",
-                f"Targets are of another shape than the outputs, {vitals.output.shape}: each output is "
-                "compared with several targets.",
-                expected="the same shape",
-                fix=Fix("output.squeeze(-1), or target[:, None]"),
-            )
-
-
 def _is_sparse(given: Input) -> bool:
     """Return whether most values are 0, and those that are not are far from it."""
     return given.values.largest > _SPARSE * given.values.scale
 
 
 def _data(vitals: Vitals) -> Iterator[Input]:
-    """Yield inputs that are the user's own numbers."""
-    yield from (given for given in vitals.inputs if not given.tokens and not given.described)
+    """Yield inputs that are the user's own numbers, and integers that are multiplied like numbers."""
+    numbers = (one for one in vitals.inputs if not one.tokens or _is_multiplied(vitals, one))
+    yield from (given for given in numbers if not given.described)
+
+
+def _is_multiplied(vitals: Vitals, given: Input) -> bool:
+    """Return whether the first layer reads integers themselves, and not rows of a table."""
+    first = _first(vitals)
+    read = first.source if first is not None and first.kind == "weights" else None
+    return read is not None and math.isclose(read, given.values.scale, rel_tol=_NEAR)
 
 
 def _largest(vitals: Vitals) -> Input | None:
@@ -272,6 +221,14 @@ def _norm_follows(vitals: Vitals, layer: Layer) -> bool:
     return next((one.kind for one in after if one.kind in ("weights", "norm") or _bounds(one)), "") == "norm"
 
 
+def _stays(vitals: Vitals, first: Layer, made: float) -> bool:
+    """Return whether a later block returns, or a layer reads, as much as the first one has made."""
+    later = vitals.layers[vitals.layers.index(first) + 1 :]
+    reads = (one.source or 0.0 for one in later if one.kind == "weights")
+    blocks = (one.output.scale for one in later if one.kind == "other")
+    return max((*reads, *blocks), default=0.0) > made / 2
+
+
 def _bounds(layer: Layer) -> bool:
     return layer.function in ("tanh", "sigmoid", "hardtanh", "hardsigmoid", "relu6")
 
@@ -290,11 +247,4 @@ def _named(given: Input, *, lower: bool = False) -> str:
     return text if lower else text[0].upper() + text[1:]
 
 
-RULES = (
-    UnscaledInput,
-    UnevenFeatures,
-    SmallInput,
-    ConstantFeatures,
-    UnscaledTargets,
-    BroadcastTargets,
-)
+RULES = (UnscaledInput, UnevenFeatures, SmallInput, ConstantFeatures)

@@ -175,8 +175,8 @@ class Target:
         entropy: Entropy of the classes' frequencies in the batch, in nats.
         variance: Variance of real targets.
         mean: Their mean.
-        low: The number below which 5 % of them are.
-        high: The number above which 5 % of them are.
+        low: The number below which 5 % of them are; of those that are probabilities, the smallest.
+        high: The number above which 5 % of them are; of those that are probabilities, the largest.
         broadcast: Whether each of them is compared with several outputs, as their shapes differ.
     """
 

@@ -69,7 +69,8 @@ def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1
         return Target(variance=float(values.var()), mean=float(values.mean()), low=low, high=high)
     if kind == "binary_cross_entropy":
         share = float(np.clip(values.mean(), 0, 1))
-        return Target(classes=2, entropy=float(-(xlogy(share, share) + xlogy(1 - share, 1 - share))))
+        entropy = float(-(xlogy(share, share) + xlogy(1 - share, 1 - share)))
+        return Target(classes=2, entropy=entropy, low=float(values.min()), high=float(values.max()))
     classes = output[axis] if output else 1
     shares = _shares(values, classes, axis if target.shape == output else None)
     return Target(classes=classes, entropy=float(-xlogy(shares, shares).sum()))

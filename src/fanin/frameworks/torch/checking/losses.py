@@ -21,6 +21,9 @@ _KINDS: dict[Any, tuple[Loss, bool]] = {
     f.binary_cross_entropy_with_logits: ("binary_cross_entropy", True),
     f.binary_cross_entropy: ("binary_cross_entropy", False),
     f.mse_loss: ("mse", True),
+    f.l1_loss: ("other", True),
+    f.smooth_l1_loss: ("other", True),
+    f.huber_loss: ("other", True),
 }
 """Functions, what they are, and whether they take logits."""
 
@@ -102,14 +105,15 @@ def fitting(loss: str, output: torch.Tensor, target: torch.Tensor) -> tuple[torc
 def target_of(compared: Compared) -> Target | None:
     """Return what targets are distributed by; None where no loss that is known was seen."""
     output, target = compared.output, compared.target
-    if output is None or target is None or compared.kind == "other":
+    if output is None or target is None:
         return None
-    if compared.kind == "mse":
+    if compared.kind in ("mse", "other"):
         return _numbers(target.detach(), output)
     if compared.kind == "binary_cross_entropy":
         share = target.detach().double().mean().clamp(0, 1)
         entropy = -(torch.special.xlogy(share, share) + torch.special.xlogy(1 - share, 1 - share)).item()
-        return Target(classes=2, entropy=entropy)
+        low, high = torch.aminmax(target.detach())
+        return Target(classes=2, entropy=entropy, low=low.item(), high=high.item())
     classes = output.shape[1] if output.ndim > 1 else output.shape[0]
     return Target(classes=classes, entropy=_entropy(target.detach(), classes))
 

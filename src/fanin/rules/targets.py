@@ -1,0 +1,105 @@
+"""INP: the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanin.rules.finding import Finding, Fix
+from fanin.rules.rule import Rule
+from fanin.rules.vitals import Vitals
+
+_FAR = 10.0, 100.0
+_REAL = ("mse", "other")
+
+
+class UnscaledTargets(Rule):
+    """Real targets are far from 0, or of another scale than the outputs.
+
+    **What it checks.** Of a regression, E[y^2] over Var(y): above 10 is an info, above 100 a warning, and so
+    is a variance above 10,000 or below 1e-4.
+
+    **Why it matters.** Most of what is learned first is the mean of the targets, by steps that are far too
+    large for all the rest.
+
+    **Evidence.** A model that always answers the mean has a ratio of 1.
+
+    **Instead.** Standardize the targets, or begin with their mean as the last bias.
+    """
+
+    code, name, severity = "INP105", "unscaled-targets", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that the targets are unscaled."""
+        target, output = vitals.target, vitals.output
+        if target is None or output.kind not in _REAL or not target.variance or output.loss is None:
+            return
+        ratio = 1 + target.mean**2 / target.variance
+        usual = 1e-4 <= target.variance <= 1e4
+        if ratio <= _FAR[0] and usual:
+            return
+        yield self.finding(
+            "targets",
+            f"Targets have the mean {target.mean:.3g} and the standard deviation {target.variance**0.5:.2g}.",
+            severity="warning" if ratio > _FAR[1] or not usual else "info",
+            observed=target.mean,
+            expected="a mean within three standard deviations, which are of order 1",
+            fix=Fix("standardize the targets, or begin with their mean as the bias of the last layer"),
+            loss=output.loss,
+        )
+
+
+class BroadcastTargets(Rule):
+    """Outputs and targets have other shapes, and each is compared with many.
+
+    **What it checks.** Whether the loss of a regression broadcasts outputs, such as (n, 1) with targets of
+    (n,), which makes (n, n).
+
+    **Why it matters.** Every output is compared with every target: the best answer is their mean, for all
+    examples. PyTorch only warns.
+
+    **Instead.** The same shape: `output.squeeze(-1)`, or `target[:, None]`.
+    """
+
+    code, name, severity = "INP106", "broadcast-targets", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that targets are broadcast."""
+        if vitals.target is not None and vitals.target.broadcast:
+            yield self.finding(
+                "targets",
+                f"Targets are of another shape than the outputs, {vitals.output.shape}: each output is "
+                "compared with several targets.",
+                expected="the same shape",
+                fix=Fix("output.squeeze(-1), or target[:, None]"),
+            )
+
+
+class NoShares(Rule):
+    """Targets of a binary cross-entropy are not from 0 to 1.
+
+    **What it checks.** The smallest and the largest target of a loss that takes them for probabilities.
+
+    **Why it matters.** For targets of -1 or 2, or for pixels of 0 to 255, the loss has no lower bound: it
+    falls for ever as logits grow.
+
+    **Instead.** Labels of 0 and 1; pixels divided by 255.
+    """
+
+    code, name, severity = "INP107", "targets-out-of-range", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that targets cannot be probabilities."""
+        target = vitals.target
+        if target is None or vitals.output.kind != "binary_cross_entropy":
+            return
+        if target.low < 0 or target.high > 1:
+            yield self.finding(
+                "targets",
+                f"Targets of a binary cross-entropy are from {target.low:.3g} to {target.high:.3g}.",
+                observed=target.low if target.low < 0 else target.high,
+                expected="numbers from 0 to 1",
+                fix=Fix("labels of 0 and 1, or targets that are scaled to 0 to 1"),
+            )
+
+
+RULES = (UnscaledTargets, BroadcastTargets, NoShares)
