@@ -6,15 +6,18 @@ import sys
 from typing import Any
 
 from fanin.errors import FaninError
-from fanin.frameworks.find import framework_of, is_model
+from fanin.frameworks.find import is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.jax.checking.subject import Subject, subject_of
 from fanin.frameworks.jax.checking.vitals import vitals_of
+from fanin.frameworks.jax.graph.inventory import inventory as of_graph
+from fanin.frameworks.jax.mending import parameters
 from fanin.frameworks.jax.signals import seeded
 from fanin.frameworks.memory import within_memory
 from fanin.frameworks.signals import randomness
 from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.widths import width_of
+from fanin.graph.inventory import Inventory
 from fanin.rules.vitals import Vitals, Width
 
 __all__ = ["of_width", "seeded", "vitals"]
@@ -41,9 +44,13 @@ def vitals(
         with randomness(sys.modules[__name__], seed):
             subject = _subject(model, x, y, loss, given, seed, options)
             found = vitals_of(subject, described=given is not None)
-        linen = is_model(model) and framework_of(model) == "linen"
-        more = {"inputs": list(subject.made.inputs)} if linen else {}
-        return declared(found, model, subject.named, **more)
+
+        def inventory() -> Inventory:
+            if not is_model(model):
+                return of_graph(subject.made.watching.graph)
+            return parameters(model, (x,) if given is None else given, options)
+
+        return declared(found, inventory, subject.named)
 
     return within_memory(look, x, y, given, name=getattr(model, "__name__", type(model).__name__))
 

@@ -19,6 +19,7 @@ from fanin.frameworks.torch.checking.vitals import of_width as at_width
 from fanin.frameworks.torch.checking.vitals import vitals as of_batch
 from fanin.frameworks.torch.examples import values_of
 from fanin.frameworks.torch.fill import on_meta
+from fanin.frameworks.torch.inventory import inventory
 from fanin.frameworks.torch.keeping import seeded
 from fanin.frameworks.vitals.declared import declared
 from fanin.rules.vitals import Vitals, Width
@@ -45,7 +46,9 @@ def vitals(model: nn.Module, x: Any, y: Any, *, loss: Any, given: Given | None, 
     if given is not None:
         x = _drawn(given, model, seed)
     found = of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
-    return replace(declared(found, model, partial(_gates, model)), untied=tuple(lost(model)))
+    return replace(
+        declared(found, partial(inventory, model), partial(_gates, model)), untied=tuple(lost(model))
+    )
 
 
 def _gates(model: nn.Module, name: str) -> Any:

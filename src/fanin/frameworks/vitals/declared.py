@@ -10,27 +10,25 @@ from typing import Any
 import numpy as np
 
 from fanin.errors import FaninError
-from fanin.frameworks.find import front_end
 from fanin.graph.fans import fans
+from fanin.graph.inventory import Inventory
 from fanin.graph.parameter import Parameter
 from fanin.rules import vitals
 from fanin.rules.vitals import Vitals
 
 
-def declared(found: Vitals, model: Any, value: Callable[[str], Any], **options: Any) -> Vitals:
+def declared(found: Vitals, inventory: Callable[[], Inventory], value: Callable[[str], Any]) -> Vitals:
     """Return vitals whose parameters say what they do, and what gates begin with.
 
     Args:
         found: What was measured.
-        model: The model; what lists no parameters adds nothing.
+        inventory: Lists the model's parameters; if it fails, that adds nothing.
         value: From a bias' name to all that is added to its gates.
-        **options: What its framework needs besides.
     """
     try:
-        inventory = front_end(model).inventory(model, **options)
+        known = {one.name: one for one in inventory().parameters}
     except FaninError:
         return found
-    known = {one.name: one for one in inventory.parameters}
     told = [
         _told(one, known[one.name], value) if one.name in known and not one.meta else one
         for one in found.parameters

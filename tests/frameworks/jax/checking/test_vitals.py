@@ -230,6 +230,37 @@ def test_without_arrays(name):
         assert made.vitals.layers[0].output.scale > 0.1
 
 
+def told(found):
+    return {one.name: (one.kind, one.reference) for one in found.parameters}
+
+
+def test_what_parameters_do():
+    """A function's program tells it, and so does a module that has to be told whether it is trained."""
+
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x, train: bool):
+            return nn.Dense(4)(nn.Dropout(0.5, deterministic=not train)(nn.Embed(9, 16)(x)))
+
+    words = np.arange(24).reshape(8, 3) % 9
+    assert told(vitals(Model(), words)) == {
+        "Dense_0.bias": ("bias", None),
+        "Dense_0.kernel": ("kernel", 0.25),
+        "Embed_0.embedding": ("embedding", None),
+    }
+    params = {"table": jnp.ones((9, 16)), "w": jnp.ones((4, 16)), "b": jnp.ones(4), "power": jnp.ones(4)}
+
+    def model(p, x):
+        return (p["table"][x] @ p["w"].T + p["b"]) ** p["power"]
+
+    assert told(vitals(model, words, params=params)) == {
+        "table": ("embedding", None),
+        "w": ("kernel", 0.25),
+        "b": ("bias", None),
+        "power": ("unknown", None),
+    }
+
+
 def test_unknown_options():
     with pytest.raises(FaninError, match="There is no option parms"):
         vitals(lambda p, x: x @ p["w"], parms={"w": np.ones((12, 3))})

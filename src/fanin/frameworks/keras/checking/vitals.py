@@ -11,6 +11,7 @@ from fanin.frameworks import units
 from fanin.frameworks.keras.build import canonical_paths
 from fanin.frameworks.keras.checking.passes import Passed
 from fanin.frameworks.keras.checking.subject import Subject, array_of
+from fanin.frameworks.keras.inventory import inventory
 from fanin.frameworks.units import Array
 from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.inputs import input_of, target_of
@@ -48,7 +49,7 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
         program.examples,
     )
     arrays = {one.name: one.value for one in held}
-    return declared(found, subject.model, arrays.__getitem__)
+    return declared(found, lambda: inventory(subject.model), arrays.__getitem__)
 
 
 def _inputs(subject: Subject, *, described: bool) -> Iterator[Input]:
