@@ -15,7 +15,7 @@ from fanin.report.diagnosis.places import touched
 from fanin.report.diagnosis.record import DiagnosisRecord, FindingRecord, LayerRecord
 from fanin.report.numbers import plain, tied
 from fanin.report.profile.depth import folded, pattern
-from fanin.report.profile.text import LANE, MARKS, NAME, WIDTH, Lane, marked, named, printed
+from fanin.report.profile.text import LANE, MARKS, NAME, WIDTH, Lane, marked, named, printed, root_of
 
 STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 _SIGNS = {"error": "✗", "warning": "!", "info": "✓"}
@@ -102,6 +102,7 @@ def _table(record: DiagnosisRecord, lanes: dict[str, Lane]) -> Table:
     table.add_column("", overflow="fold", width=WIDTH - NAME - LANE - 2 * _NUMBERS - 4)
     shown, grave = rows.table(record), touched(record)
     hidden = {fold.start: fold for fold in folded([_kind(row) for row in shown])}
+    root = root_of([row.name for row in shown])
     place = 0
     while place < len(shown):
         if fold := hidden.get(place):
@@ -109,7 +110,7 @@ def _table(record: DiagnosisRecord, lanes: dict[str, Lane]) -> Table:
             place = fold.stop
             continue
         row, layer = shown[place], record["layers"][place]
-        cells = (named(row.name, row.kind), Text(row.output), Text(row.gradient))
+        cells = (named(row.name.removeprefix(root), row.kind), Text(row.output), Text(row.gradient))
         told = _told(row, record["findings"], grave.get(place))
         table.add_row(*cells, Text(marked(_scales(layer), lanes)), told)
         place += 1

@@ -87,6 +87,7 @@ def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
         table.add_column(heading, no_wrap=True)
     table.add_column("", no_wrap=True, width=LANE)
     hidden = {fold.start: fold for fold in depth.folds(layers)}
+    root = root_of([layer["name"] for layer in layers])
     place = 0
     while place < len(layers):
         fold = hidden.get(place)
@@ -94,20 +95,32 @@ def _table(layers: Sequence[LayerRecord], lanes: dict[str, Lane]) -> Table:
             _add_fold(table, layers[fold.start : fold.stop], fold.period)
             place = fold.stop
             continue
-        _add(table, layers[place], lanes, len(headings))
+        _add(table, layers[place], lanes, len(headings), root)
         place += 1
     return table
 
 
-def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int) -> None:
+def _add(table: Table, layer: LayerRecord, lanes: dict[str, Lane], count: int, root: str) -> None:
     row = rows.row(layer)
+    name = named(row.name.removeprefix(root), row.type)
     if layer["forward"] is None:
         # Without a reason it is nothing unknown, but of weights alone.
-        table.add_row(named(row.name, row.type), Text(row.q, style="yellow" if row.unknown else "dim"))
+        table.add_row(name, Text(row.q, style="yellow" if row.unknown else "dim"))
         return
     cells = (row.q, row.mean, row.c, row.gradient, row.chi)
     values = {way: depth.q_of(layer, way) for way in MARKS}
-    table.add_row(named(row.name, row.type), *map(Text, cells[:count]), Text(marked(values, lanes)))
+    table.add_row(name, *map(Text, cells[:count]), Text(marked(values, lanes)))
+
+
+def root_of(names: Sequence[str]) -> str:
+    """Return what all paths of more than one part begin with in a Keras model: a table does without it.
+
+    Example:
+        >>> root_of(["sequential/conv2d", "pool", "sequential/dense"]), root_of(["conv", "fc"])
+        ('sequential/', '')
+    """
+    firsts = {name.partition("/")[0] for name in names if "/" in name}
+    return f"{firsts.pop()}/" if len(firsts) == 1 else ""
 
 
 def named(name: str, kind: str) -> Text:

@@ -151,8 +151,7 @@ def _of_weights(value: Value) -> Forward | None:
 def _forward(signal: Signal, found: Run) -> Forward:
     q = signal.q
     chance = float(np.std(found.context.seen(signal)[0]))
-    # Where finite width moves the mean, half of that is in doubt.
-    error = math.sqrt(_NUMERICAL**2 + signal.doubt + (float(np.var(signal.chance[1])) / 4) ** 2)
+    error = math.sqrt(_NUMERICAL**2 + signal.doubt)
     # The mean of n values of second moment q over all channels.
     mean_chance = math.sqrt(max(q, 0.0) / max(signal.width, 1))
     apart = _apart(signal.covariance, signal, signal.doubt)

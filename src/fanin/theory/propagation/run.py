@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -144,7 +145,10 @@ def _finished(value: Value, node: Node, inputs: list[Value], context: Context) -
     """Return a value with what is alike for all rules: how far it is in doubt, and how much chance it has."""
     if not isinstance(value, Signal):
         return value
-    value = replace(value, doubt=doubt_of(node, inputs), overlap=overlap_of(node, inputs, value))
+    # Half of what finite width moves the mean by is in doubt, layer after layer the same way.
+    moved = abs(value.correction - 1) / 2 if node.op == "elementwise" else 0.0
+    doubt = (math.sqrt(doubt_of(node, inputs)) + moved) ** 2
+    value = replace(value, doubt=doubt, overlap=overlap_of(node, inputs, value))
     return context.noisy(value) if value.noise is None else value
 
 
