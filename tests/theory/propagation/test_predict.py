@@ -163,7 +163,7 @@ def test_what_is_unknown_inside_of_a_loop_has_its_reason():
 
 
 def test_inputs_of_one_channel_bring_no_doubt():
-    """A product's second moment is exact for any width; of an activation's, half of the correction is in doubt."""
+    """A product is exact for any width; of what an activation gains by chance, half is in doubt."""
     m = Maker()
     x = m.input(4, 1, 12, 12)
     y = m.convolution(x, 32, (3, 3))
