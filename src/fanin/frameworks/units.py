@@ -121,13 +121,15 @@ def dead(units: Array) -> float | None:
     return 1 - float(np.mean(np.any(units != 0, axis=1))) if units.shape[1] >= PLACES else None
 
 
-def fingerprints(units: Array) -> Array:
+def fingerprints(units: Array, *, centred: bool = False) -> Array:
     """Return numbers that two units have in common if, and but for chance only if, they are equal.
 
     Args:
         units: (units, places).
+        centred: Whether units are equal that differ by a constant, such as a bias.
     """
     wide = as_floats(units[:, :: max(units.shape[1] // (1 << 12), 1)])
+    wide = wide - wide.mean(1, keepdims=True) if centred else wide
     steps = np.arange(1, wide.shape[1] + 1, dtype=wide.dtype)
     # Fixed directions without a pattern, which take no random numbers.
     directions = np.stack([np.sin(steps * 12.9898), np.cos(steps * 78.233)], axis=1).astype(wide.dtype)

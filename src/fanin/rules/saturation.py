@@ -20,7 +20,8 @@ class SaturatedUnits(Rule):
     """Bounded activations stand at their ends, where their slope is nearly 0.
 
     **What it checks.** The share of a layer's values where |tanh| > 0.97, or a sigmoid is outside of
-    0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt.
+    0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt. Of
+    gates (PyTorch's `LSTM` and `GRU` of one layer) biases do not count, which may hold one open on purpose.
 
     **Why it matters.** Gradients are multiplied by the slope: below 0.06 for tanh, 0.03 for a sigmoid.
 

@@ -109,8 +109,8 @@ class IdenticalTensors(Rule):
 class EqualOutputs(Rule):
     """All units of a layer compute the same number.
 
-    **What it checks.** Whether the units of a layer, hidden or the last one, are all equal in their outputs
-    and in their weights, which are not zero.
+    **What it checks.** Whether the units of a layer, hidden or the last one, are all equal in their weights
+    and in their outputs, which are not zero; biases may differ.
 
     **Why it matters.** All that is behind sees one number. With equal rows in the last layer the gradients
     that a softmax sends back through them add up to 0: the layers before begin to learn late. Where the
@@ -126,13 +126,13 @@ class EqualOutputs(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first layer whose outputs are all the same."""
-        layers = (one for one in vitals.layers if one.kind in ("weights", "recurrent"))
-        first = next((one for one in layers if _is_one_number(vitals, one)), None)
+        layers = (one for one in vitals.layers if one.kind in ("weights", "recurrent") and one.units > 1)
+        first = next((one for one in layers if one.alike == 1 and one.output.scale), None)
         if first is not None:
             yield self.finding(
                 first,
                 f"All {first.units} units of {first.name} have the same weights, so that their outputs are "
-                "equal.",
+                "equal, or differ by a bias.",
                 observed=first.alike,
                 expected="different weights, or zeros",
                 fix=Fix(
@@ -175,13 +175,6 @@ class IdenticalSlices(Rule):
                 fix=Fix(f"nn.init.normal_({first.name}, std=0.02)"),
                 parameters=[one.name for one in found],
             )
-
-
-def _is_one_number(vitals: Vitals, layer: Layer) -> bool:
-    """Return whether the units of a layer are equal, and its weights are not zero."""
-    weights = [one for one in vitals.of_layer(_own(layer)) if len(one.shape) > 1]
-    zeros = bool(weights) and all(one.values.largest == 0 for one in weights)
-    return layer.units > 1 and layer.alike == 1 and layer.output.scale > 0 and not zeros
 
 
 def _tied_once(several: list[Parameter]) -> bool:

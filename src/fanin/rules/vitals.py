@@ -65,7 +65,7 @@ class Layer:
         saturated: Share of the output where the function is flat at its ends; None for others.
         dead: Share of the units that are zero at all places; None where that says nothing.
         twins: Share of the units that equal another unit, in the output and in the gradient.
-        alike: Share of the twins whose weights are the same too.
+        alike: Share of the units with the weights of another one, and its outputs but for a bias.
         similarity: Mean cosine between the outputs of two examples; None for one example.
         variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
         entropy: Of attention: mean entropy of its weights over the logarithm of their number.
@@ -203,6 +203,8 @@ class Output:
         variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
         tied: Whether the last layer's weights are those of an embedding.
         logits: Whether the loss takes it for logits.
+        mean: Of a known loss that is a part of it, a sum, or weighted: its mean, without weights; None where
+            it is that already, or nobody knows.
     """
 
     values: Spread
@@ -214,6 +216,7 @@ class Output:
     variation: float | None = None
     tied: bool = False
     logits: bool = True
+    mean: float | None = None
 
 
 @dataclass(frozen=True)

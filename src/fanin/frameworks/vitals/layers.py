@@ -130,14 +130,15 @@ def _with_twins(layer: Layer, seen: Seen, rows: Array) -> Layer:
         return layer
     outputs = units.fingerprints(rows)
     gradients = units.fingerprints(units.by_unit(seen.gradient, seen.axes))
-    equal = _equal_weights(seen, layer.units) & units.twins(outputs)
+    equal, centred = _equal_weights(seen, layer.units), units.fingerprints(rows, centred=True)
     both = units.twins(outputs, gradients)
     if not outputs.any() or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.
         both = both & equal
     else:
         both = both & (outputs.any(1) | gradients.any(1))  # others are dead
-    return replace(layer, twins=float(both.mean()), alike=float(equal.mean()))
+    alike = equal & units.twins(centred) & centred.any(1)
+    return replace(layer, twins=float(both.mean()), alike=float(alike.mean()))
 
 
 def _equal_weights(seen: Seen, number: int) -> Array:

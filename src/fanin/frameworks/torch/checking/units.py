@@ -116,14 +116,16 @@ def dead(units: torch.Tensor) -> float | None:
     return 1 - alive.float().mean().item() if units.shape[1] >= PLACES else None
 
 
-def fingerprints(units: torch.Tensor) -> torch.Tensor:
+def fingerprints(units: torch.Tensor, *, centred: bool = False) -> torch.Tensor:
     """Return numbers that two units have in common if, and but for chance only if, they are equal.
 
     Args:
         units: (units, places).
+        centred: Whether units are equal that differ by a constant, such as a bias.
     """
     wide = units[:, :: max(units.shape[1] // (1 << 12), 1)]
     wide = wide.float() if wide.dtype not in (torch.float32, torch.float64) else wide
+    wide = wide - wide.mean(1, keepdim=True) if centred else wide
     steps = torch.arange(1, wide.shape[1] + 1, device=wide.device, dtype=wide.dtype)
     # Fixed directions without a pattern, which take no random numbers.
     directions = torch.stack([torch.sin(steps * 12.9898), torch.cos(steps * 78.233)], dim=1)

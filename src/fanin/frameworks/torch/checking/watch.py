@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
-from fanin.frameworks.torch.checking import units
+from fanin.frameworks.torch.checking import gates, units
 from fanin.frameworks.torch.graph.exporting import tensors_of
 from fanin.rules.vitals import Layer, Source
 
@@ -79,6 +79,7 @@ class _Seen:
 
     layer: Layer
     prints: torch.Tensor | None = None
+    centred: torch.Tensor | None = None
     weight: torch.Tensor | None = None
     weight_axis: int = 0
 
@@ -196,9 +197,8 @@ class Watch(TorchFunctionMode):
             zeros=units.zeros(result),
         )
         fitting = [dim for dim in range(weight.ndim) if weight.shape[dim] == rows.shape[0]]
-        seen = _Seen(
-            layer, units.fingerprints(rows), weight if fitting else None, fitting[0] if fitting else 0
-        )
+        prints = units.fingerprints(rows), units.fingerprints(rows, centred=True)
+        seen = _Seen(layer, *prints, weight if fitting else None, fitting[0] if fitting else 0)
         self._add(layer, result, seen, axis)
 
     def _activation(self, name: str, result: torch.Tensor) -> None:
@@ -225,14 +225,17 @@ class Watch(TorchFunctionMode):
         found = _weights_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
 
-    def _recurrent(self, module: nn.RNNBase | nn.RNNCellBase, output: torch.Tensor) -> None:
+    def _recurrent(self, module: nn.RNNBase | nn.RNNCellBase, args: Any, output: torch.Tensor) -> None:
         """Take down hidden states, which a tanh has made in all but one kind of cell."""
         bounded = "relu" not in (getattr(module, "nonlinearity", ""), getattr(module, "mode", "")[4:].lower())
+        states = units.saturated(output, "tanh") if bounded else None
+        with torch.no_grad():
+            within = gates.saturated(module, args, output) or 0.0
         layer = replace(
             self._layer(output, "recurrent"),
-            function="tanh" if bounded else "relu",
+            function="gates" if within > (states or 0.0) else "tanh" if bounded else "relu",
             zeros=units.zeros(output),
-            saturated=units.saturated(output, "tanh") if bounded else None,
+            saturated=max(states or 0.0, within) if bounded else None,
         )
         self._add(layer, output, _Seen(layer, units.fingerprints(units.by_unit(output, -1))))
 
@@ -276,7 +279,7 @@ class Watch(TorchFunctionMode):
         layer = replace(seen.layer, gradient=units.spread(gradient))
         if seen.prints is not None and layer.units > 1 and layer.output.finite:
             layer = _with_twins(layer, seen, units.fingerprints(units.by_unit(gradient, axis)))
-        seen.layer, seen.prints, seen.weight = layer, None, None
+        seen.layer, seen.prints, seen.centred, seen.weight = layer, None, None, None
 
     # Modules
 
@@ -288,7 +291,7 @@ class Watch(TorchFunctionMode):
         if self._wants(module, path):
             output = next((one for one in tensors_of(result) if one.is_floating_point()), None)
             if isinstance(module, _RECURRENT) and output is not None:
-                self._recurrent(module, output)
+                self._recurrent(module, args, output)
             elif output is not None:
                 kind = "norm" if is_norm(module) else "other"
                 if kind == "other" or not self._just_taken(path):
@@ -331,16 +334,16 @@ def _with_twins(layer: Layer, seen: _Seen, gradients: torch.Tensor) -> Layer:
         rows = units.by_unit(seen.weight, seen.weight_axis)
         if len(rows) == layer.units:
             equal_weights = units.twins(units.fingerprints(rows)) if rows.any() else ~equal_weights
-    equal_weights &= units.twins(outputs)
-    if seen.layer.kind == "recurrent" and not silent:
-        equal_weights = units.twins(outputs)  # which all that is inside has made
     both = units.twins(outputs, gradients)
     if silent or not gradients.any():
         # Nothing goes through: only units with the same weights are the same.
         both = both & equal_weights
     else:
         both = both & (outputs.any(1) | gradients.any(1))  # others are dead
-    return replace(layer, twins=both.float().mean().item(), alike=equal_weights.float().mean().item())
+    # Of a recurrent layer, all that is inside has made its outputs.
+    alike = units.twins(outputs) if seen.centred is None else equal_weights & units.twins(seen.centred)
+    alike &= (outputs if seen.centred is None else seen.centred).any(1)
+    return replace(layer, twins=both.float().mean().item(), alike=alike.float().mean().item())
 
 
 def _bound(args: Any, kwargs: Any) -> dict[str, Any]:
