@@ -26,7 +26,8 @@ class HighInitialLoss(Rule):
     entropy of the classes' frequencies. Logits of variance s^2 add about s^2 / 2, and as labels have it by
     chance, s / sqrt(n) either way for n labels: d = 2 s / sqrt(n), or 3.5 if that is less, is allowed for
     it. Above ln C + 1 + d is a warning, above ln C + 4.5 + d (logits of a standard deviation of 3) an error.
-    For a regression: above 10 E[y^2], that of always answering 0.
+    For a regression: above 10 E[y^2], that of always answering 0. Of a loss with several terms, a sum, or
+    one that weighs its classes, the mean over all that is compared counts.
 
     **Why it matters.** A model that is sure of what it does not know first has to unlearn it; the first steps
     are large, and whatever schedule begins with them suffers.
@@ -45,17 +46,18 @@ class HighInitialLoss(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that the first loss is high."""
         output, guess = vitals.output, baseline(vitals)
-        if output.loss is None or guess is None or not math.isfinite(output.loss):
+        loss = output.loss if output.mean is None else output.mean
+        if loss is None or guess is None or not math.isfinite(loss):
             return
         if output.kind == "mse":
-            yield from self._of_regression(vitals, output.loss, guess)
-        elif output.loss > guess + _EXCESS + (chance := _chance(vitals)):
+            yield from self._of_regression(vitals, loss, guess)
+        elif loss > guess + _EXCESS + (chance := _chance(vitals)):
             yield self.finding(
                 output.layer,
-                f"The first loss is {output.loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
+                f"The first loss is {loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
                 f"deviation of {_logits(vitals).sd:.2g}.",
-                severity="error" if output.loss > guess + _GRAVE + chance else "warning",
-                observed=output.loss,
+                severity="error" if loss > guess + _GRAVE + chance else "warning",
+                observed=loss,
                 expected=f"at most {guess + _EXCESS + chance:.3g}",
                 fix=_head(vitals),
                 guess=guess,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ _KINDS: dict[Any, tuple[Loss, bool]] = {
     f.huber_loss: ("other", True),
 }
 """Functions, what they are, and whether they take logits."""
+_ORDER = ("cross_entropy", "binary_cross_entropy", "mse", "other")
 
 NAMED: dict[str, Callable[..., torch.Tensor]] = {
     "cross_entropy": f.cross_entropy,
@@ -44,28 +46,58 @@ class Compared:
         logits: Whether it takes logits.
         output: What it was given.
         target: What that was compared with.
+        weight: Of the classes, or of the positive ones.
+        mean: Its mean over all that is compared, without weights, whatever the loss makes of that.
     """
 
     kind: Loss = "other"
     logits: bool = True
     output: torch.Tensor | None = None
     target: torch.Tensor | None = None
+    weight: torch.Tensor | None = None
+    mean: float | None = None
 
 
 class Comparison(TorchFunctionMode):
-    """Sees which loss of PyTorch is called while the block runs, in a loss of the user's or in the model."""
+    """Sees which losses of PyTorch are called while the block runs, in the user's loss or in the model."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found = Compared()
+        self._seen: list[Compared] = []
+
+    @property
+    def found(self) -> Compared:
+        """What was compared last."""
+        return self._seen[-1] if self._seen else Compared()
+
+    def of(self, output: torch.Tensor) -> Compared:
+        """Return what compares an output, or else what came last: classes before numbers.
+
+        Args:
+            output: The model's.
+        """
+        same = [one for one in self._seen if one.output is not None and one.output.numel() == output.numel()]
+        return min(same, key=lambda one: _ORDER.index(one.kind), default=self.found)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _KINDS:
             kind, logits = _KINDS[func]
             given = dict(zip(("input", "target"), args, strict=False)) | kwargs
-            self.found = Compared(kind, logits, given.get("input"), given.get("target"))
+            weight = given.get("pos_weight") if given.get("weight") is None else given["weight"]
+            result = func(*args, **kwargs)
+            mean = _mean(func, given)
+            self._seen.append(Compared(kind, logits, given.get("input"), given.get("target"), weight, mean))
+            return result
         return func(*args, **kwargs)
+
+
+def _mean(func: Callable[..., torch.Tensor], given: dict[str, Any]) -> float:
+    """Return the mean of a loss whose sum may be taken, or some of which may weigh more."""
+    kept = {name: given[name] for name in ("input", "target", "ignore_index") if name in given}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the loss itself has told
+        return func(**kept).item()
 
 
 def named(loss: str) -> Callable[..., torch.Tensor]:
@@ -110,12 +142,12 @@ def target_of(compared: Compared) -> Target | None:
     if compared.kind in ("mse", "other"):
         return _numbers(target.detach(), output)
     if compared.kind == "binary_cross_entropy":
-        share = target.detach().double().mean().clamp(0, 1)
+        share = _share(target.detach().double(), compared.weight)
         entropy = -(torch.special.xlogy(share, share) + torch.special.xlogy(1 - share, 1 - share)).item()
         low, high = torch.aminmax(target.detach())
         return Target(classes=2, entropy=entropy, low=low.item(), high=high.item())
     classes = output.shape[1] if output.ndim > 1 else output.shape[0]
-    return Target(classes=classes, entropy=_entropy(target.detach(), classes))
+    return Target(classes=classes, entropy=_entropy(target.detach(), classes, compared.weight))
 
 
 def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:
@@ -131,12 +163,20 @@ def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:
     )
 
 
-def _entropy(target: torch.Tensor, classes: int) -> float:
+def _share(target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """Return the share of the positive ones, which may weigh more."""
+    positive = target if weight is None else target * weight
+    return (positive.sum() / (positive + 1 - target).sum()).clamp(0, 1)
+
+
+def _entropy(target: torch.Tensor, classes: int, weight: torch.Tensor | None) -> float:
     if target.is_floating_point():
         share = target.double().movedim(1, -1).reshape(-1, classes).mean(0)
     else:
         kept = target[(target >= 0) & (target < classes)].flatten()
         share = torch.bincount(kept, minlength=classes).double() / max(len(kept), 1)
+    if weight is not None:
+        share = share * weight / (share * weight).sum()
     return -torch.special.xlogy(share, share).sum().item()
 
 

@@ -114,7 +114,11 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         watch = Watch(model)
         with watch:
             found = _passed(model, batch, loss, watch)
-        ends = watch.last_function[1] if watch.last_function[0] is found.output and found.compares else ""
+        ends = (
+            watch.last_function[1]
+            if _is_view(found.output, watch.last_function[0]) and found.compares
+            else ""
+        )
         gradients = _gradients(found.loss, trained)
         zero = unlocked(trained, gradients, lambda: _again(model, batch, loss, trained))
     return Vitals(
@@ -158,7 +162,8 @@ def _passed(model: nn.Module, batch: Batch, loss: Loss, watch: Watch) -> _Pass:
     if own is None and isinstance(result, dict):
         own = result.get("loss")
     if loss is None and isinstance(own, torch.Tensor) and own.requires_grad:
-        return _Pass(output, own.mean(), comparison.found, comparison.found.kind)
+        compared = comparison.of(output)
+        return _Pass(output, own.mean(), compared, compared.kind)
     if loss is None:
         return _Pass(output, _weighted(output), losses.Compared(), "none")
     watch.paused = True
@@ -186,13 +191,12 @@ def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callab
         target = losses.random_target(loss, output) if target is None else target
         with users_code(f"The loss {loss} fails"), comparison:
             value = function(*losses.fitting(loss, output, target))
-        kind = comparison.found.kind
     else:
         name = getattr(loss, "__name__", type(loss).__name__)
         with users_code(f"The loss {name} fails"), comparison:
             value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
-        kind = comparison.found.kind
-    return _Pass(output, _scalar(value), comparison.found, kind)
+    compared = comparison.of(output)
+    return _Pass(output, _scalar(value), compared, compared.kind)
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:
@@ -318,7 +322,15 @@ def _output(found: _Pass, ends: str, watch: Watch, model: nn.Module) -> Output:
         varied,
         tied=_is_tied(model, last.partition("#")[0]),
         logits=found.compared.logits,
+        mean=found.compared.mean,
     )
+
+
+def _is_view(output: torch.Tensor, made: torch.Tensor | None) -> bool:
+    """Return whether an output is what a function has made, or that in another shape."""
+    if made is None or output is made:
+        return made is not None
+    return output.numel() == made.numel() and output.data_ptr() == made.data_ptr()
 
 
 def _is_tied(model: nn.Module, path: str) -> bool:
