@@ -192,21 +192,35 @@ def test_functions():
     assert known(fanin.trace(function, inputs=(8, 16), params=described)) == ["stem"]
 
 
-def test_single_examples_under_vmap():
-    """Nothing can be run there: the last signal stands for the outputs."""
-    model = EquinoxNet(branch)
+class Single(eqx.Module):
+    one: eqx.nn.Linear
+    other: eqx.nn.Linear
 
-    class Single(eqx.Module):
-        one: eqx.nn.Linear
-        other: eqx.nn.Linear
+    def __call__(self, x):
+        return self.other(branch(self.one(x)))
 
-        def __call__(self, x):
-            return self.other(branch(self.one(x)))
 
-    graph = fanin.trace(Single(model.stem, model.out), inputs=X)
-    assert known(graph) == list(graph.layers) == ["one"]
-    assert [graph[name].shape for name in graph.outputs] == [(8, 12)]
+def test_models_of_single_examples():
+    """Nothing has a value under vmap, so that one example is run by itself."""
+    net = EquinoxNet(branch)
+    graph = fanin.trace(Single(net.stem, net.out), inputs=X)
+    assert list(graph.layers) == ["one", "other"]
+    assert known(graph) == ["one"]
+    assert graph[graph.layers["other"]].shape == (8, 3)
+    assert [graph[name].shape for name in graph.outputs] == [(8, 3)]
     assert line(branch) in graph.notes[-1]
+
+
+def test_what_cannot_be_run():
+    """Nothing has a value in a function that is compiled: the last signal stands for the outputs."""
+
+    def model(params, x):
+        x = x @ params["stem"]["w"]
+        return jax.jit(branch)(x) @ params["out"]["w"]
+
+    graph = fanin.trace(model, inputs=(8, 16), params=PARAMS)
+    assert known(graph) == list(graph.layers) == ["stem"]
+    assert [graph[name].shape for name in graph.outputs] == [(8, 12)]
 
 
 def test_calls_after_a_break_are_numbered():

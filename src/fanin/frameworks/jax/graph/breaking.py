@@ -203,10 +203,18 @@ def _rehearsed(call: Call) -> tuple[Ends, list[Any]] | None:
     values, arrays = ([_noise(one, random) for one in some] for some in (values, arrays))
     try:
         with ends_noted() as ended:
-            outputs = jax.tree.leaves(call.function(values, arrays))
-    except Exception:  # as under vmap, where no value is at hand either
+            outputs = jax.tree.leaves((call.alone or call.function)(values, arrays))
+    except Exception:  # as in a function that is compiled, where no value is at hand either
         return None
-    return ended, [jax.ShapeDtypeStruct(np.shape(one), jnp.asarray(one).dtype) for one in outputs]
+    batch = () if call.alone is None else call.arrays[0].shape[:1]
+    return (
+        [(place, _of_batch(batch, end)) for place, end in ended],
+        [_of_batch(batch, jnp.asarray(one)) for one in outputs],
+    )
+
+
+def _of_batch(batch: tuple[int, ...], one: Any) -> Any:
+    return jax.ShapeDtypeStruct((*batch, *one.shape), one.dtype)
 
 
 def _noise(value: Any, random: np.random.Generator) -> Any:

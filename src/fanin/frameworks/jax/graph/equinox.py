@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -60,17 +61,17 @@ def call_of(
         outputs = model(*args, *(() if state is None else (state,)), **keywords, **more)
         return outputs if state is None else outputs[0]
 
-    def run(values: list[Any], given: list[Any]) -> Any:
+    def run(values: list[Any], given: list[Any], *, alone: bool = False) -> Any:
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value
         traced = jax.tree.unflatten(structure, filled)
         modules = dict(_modules(traced, ""))
         known = {id(m): Place(path, type(m).__name__) for path, m in modules.items()}
-        inputs = together(given)
+        inputs = together([array[0] for array in given] if alone else given)
         copied = copies_of(modules.items(), lambda module: _modules(module, ""), _shapes)
         with calls_marked(known, {type(m) for m in modules.values()}, copied=copied):
-            if not vmap:
+            if alone or not vmap:
                 return one(traced, inputs, jax.random.key(0))
             keys = jax.random.split(jax.random.key(0), _batch(arrays))
             return jax.vmap(lambda x, key: one(traced, x, key), axis_name="batch")(inputs, keys)
@@ -82,7 +83,9 @@ def call_of(
 
     note = ("each example of a batch by itself: jax.vmap over the first axis of the inputs",) if vmap else ()
     name = type(model).__name__
-    return Call(run, found, arrays, names, name, name, None if start is None else traced_start(make), note)
+    first = None if start is None else traced_start(make)
+    alone = functools.partial(run, alone=True) if vmap else None
+    return Call(run, found, arrays, names, name, name, first, note, alone)
 
 
 def _batch(arrays: Any) -> int:

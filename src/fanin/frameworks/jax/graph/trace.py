@@ -53,6 +53,7 @@ class Call:
         start: Makes the closed jaxpr from a random key to the variables' first values, in the order of the
             leaves; None where nobody knows how they are made.
         notes: What to know about how it was read.
+        alone: The function of the first example by itself, where it is `jax.vmap` of one; else None.
     """
 
     function: Callable[[list[Any], list[Any]], Any]
@@ -63,6 +64,7 @@ class Call:
     type: str = ""
     start: Callable[[], Any] | None = None
     notes: tuple[str, ...] = field(default=())
+    alone: Callable[[list[Any], list[Any]], Any] | None = None
 
 
 def program(call: Call) -> Any:
