@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fanin.errors import FaninError, users_code
+from fanin.frameworks.memory import is_full
 from fanin.frameworks.torch.checking import losses, units
 from fanin.frameworks.torch.checking.batch import Batch, main_output
 from fanin.frameworks.torch.checking.coordinates import moved
@@ -65,7 +66,7 @@ def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) 
         try:
             return _vitals(model, batch, loss, seed, notes)
         except Exception as error:
-            if not _is_memory(error):
+            if not is_full(error):
                 raise
             if batch.examples < 2:
                 raise FaninError(
@@ -98,14 +99,6 @@ def of_width(model: nn.Module, batch: Batch, loss: Loss, width: int, *, seed: in
         gradients = _again(model, batch, loss, trained)
         scales = {name: units.spread(value).scale for name, value in run().items()}
         return Width(width, scales, moved(trained, gradients, run))
-
-
-def _is_memory(error: BaseException | None) -> bool:
-    """Return whether an error comes from memory that is full, on a GPU or a CPU."""
-    if error is None:
-        return False
-    full = isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
-    return full or "can't allocate memory" in str(error) or _is_memory(error.__cause__)
 
 
 def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[str]) -> Vitals:
