@@ -443,3 +443,28 @@ def test_a_norm_in_a_branch_leaves_the_stream_as_it_is(stream, severity):
     layers = [layer("0", 50.0), layer("norm", kind="norm"), layer("1"), layer("block", stream, kind="other")]
     found = vitals([*layers, layer("2")], inputs=(Input("0", (32, 3, 8, 8), spread(100.0)),))
     assert codes(found, severity) == ["INP101"]
+
+
+@pytest.mark.parametrize(
+    ("entropy", "examples", "loss", "found"),
+    [
+        (0.4, 64, 0.69, ["OUT103"]),
+        (0.4, 64, 0.45, []),  # a bias knows it already
+        (0.57, 16, 0.69, []),  # by chance: 2 n times that is 4, the mean and 3 standard deviations are 5.2
+        (0.57, 64, 0.69, ["OUT103"]),
+        (0.65, 999, 0.69, []),
+    ],
+)
+def test_uneven_classes(entropy, examples, loss, found):
+    output = replace(vitals().output, kind="binary_cross_entropy", loss=loss, values=spread(0.1))
+    biased = [parameter("0.weight"), parameter("1.weight"), parameter("1.bias", shape=(1,))]
+    target = Target(classes=2, entropy=entropy)
+    assert codes(vitals(parameters=biased, output=output, target=target, examples=examples)) == found
+
+
+def test_small_inputs_that_weights_read():
+    """A matrix of neighbours beside features: nothing multiplies it with weights."""
+    read, beside = (Input(name, (32, 32), spread(sd), None, 0.0) for name, sd in (("0", 1.0), ("1", 0.03)))
+    layers = [layer("0", source=1.0), layer("1", source=1.1)]
+    assert not codes(vitals(layers, inputs=(read, beside)))
+    assert codes(vitals([replace(layers[0], source=0.03), layers[1]], inputs=(read, beside))) == ["INP103"]

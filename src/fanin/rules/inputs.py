@@ -106,7 +106,8 @@ class SmallInput(Rule):
     """Inputs are too small, as if they were normalized twice.
 
     **What it checks.** The standard deviation of an input, below 0.05, where no norm follows the first layer.
-    Sparse inputs, whose largest value is above 10 standard deviations, are left out.
+    Sparse inputs, whose largest value is above 10 standard deviations, are left out, and so is what no layer
+    with weights reads, where there are several inputs.
 
     **Why it matters.** Signals begin as small as that: the first layer's biases, once they learn, outweigh
     its inputs.
@@ -123,7 +124,7 @@ class SmallInput(Rule):
         """Yield the inputs that are too small."""
         for given in _data(vitals):
             first = _first(vitals)
-            if not 0 < given.values.sd < _SMALL or _is_sparse(given):
+            if not 0 < given.values.sd < _SMALL or _is_sparse(given) or not _is_read(vitals, given):
                 continue
             if first is not None and _norm_follows(vitals, first):
                 continue
@@ -162,6 +163,13 @@ class ConstantFeatures(Rule):
                     observed=given.constant,
                     expected="at most 50%",
                 )
+
+
+def _is_read(vitals: Vitals, given: Input) -> bool:
+    """Return whether a layer with weights reads an input as it is; a matrix of neighbours is none's."""
+    sources = (layer.source for layer in vitals.layers if layer.source is not None)
+    near = (math.isclose(source, given.values.scale, rel_tol=1e-3) for source in sources)
+    return len(vitals.inputs) == 1 or any(near)
 
 
 def _is_sparse(given: Input) -> bool:

@@ -46,7 +46,7 @@ class HighInitialLoss(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that the first loss is high."""
         output, guess = vitals.output, baseline(vitals)
-        loss = output.loss if output.mean is None else output.mean
+        loss = _mean(vitals)
         if loss is None or guess is None or not math.isfinite(loss):
             return
         if output.kind == "mse":
@@ -79,8 +79,10 @@ class HighInitialLoss(Rule):
 class ClassPrior(Rule):
     """The classes are uneven, and the last bias does not say so.
 
-    **What it checks.** ln C less the entropy of the classes in the batch, above 0.1, where the last layer has
-    a bias.
+    **What it checks.** ln C less the entropy of the classes in the batch, weighted as the loss weighs them,
+    above 0.1, where the last layer has a bias. Of n examples 2 n times that is chi-squared with C - 1 degrees
+    of freedom for even classes: what is less than 3 standard deviations above its mean is chance. A first
+    loss that is lower already knows it.
 
     **Why it matters.** The first steps only learn the frequencies; a bias of their logarithms knows them.
 
@@ -96,12 +98,9 @@ class ClassPrior(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that a bias would help."""
-        target = vitals.target
-        if target is None or target.classes < 2 or vitals.examples < 8 * target.classes:
-            return
-        gain = math.log(target.classes) - target.entropy
+        target, gain = vitals.target, _gain(vitals)
         biased = any(len(parameter.shape) == 1 for parameter in vitals.of_layer(vitals.output.layer))
-        if gain > _PRIOR and biased and vitals.output.values.sd < 1:
+        if target is not None and gain > _PRIOR and biased and vitals.output.values.sd < 1:
             yield self.finding(
                 vitals.output.layer,
                 f"The classes have an entropy of {target.entropy:.2f} of {math.log(target.classes):.2f} "
@@ -151,6 +150,22 @@ def baseline(vitals: Vitals) -> float | None:
     if kind == "binary_cross_entropy":
         return math.log(2)
     return target.variance if kind == "mse" and target.variance else None
+
+
+def _gain(vitals: Vitals) -> float:
+    """Return by how much a bias would lower the first loss; 0 where that is chance, or there is one."""
+    target, loss = vitals.target, _mean(vitals)
+    if target is None or target.classes < 2 or vitals.examples < 8 * target.classes:
+        return 0.0
+    gain, free = math.log(target.classes) - target.entropy, target.classes - 1
+    by_chance = 2 * vitals.examples * gain < free + 3 * math.sqrt(2 * free)
+    known = loss is not None and loss < math.log(target.classes) - gain / 2
+    return 0.0 if by_chance or known else gain
+
+
+def _mean(vitals: Vitals) -> float | None:
+    """Return the mean of what a loss compares; the loss itself where nothing else is known."""
+    return vitals.output.loss if vitals.output.mean is None else vitals.output.mean
 
 
 def _chance(vitals: Vitals) -> float:
