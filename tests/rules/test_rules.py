@@ -468,3 +468,10 @@ def test_small_inputs_that_weights_read():
     layers = [layer("0", source=1.0), layer("1", source=1.1)]
     assert not codes(vitals(layers, inputs=(read, beside)))
     assert codes(vitals([replace(layers[0], source=0.03), layers[1]], inputs=(read, beside))) == ["INP103"]
+
+
+def test_one_number_an_example_has_no_direction():
+    layers = [layer(str(n), sd=0.5**n, similarity=1.0 if n == 6 else 0.3, variation=0.4) for n in range(8)]
+    assert codes(vitals(layers)) == ["FWD103"]
+    layers[6] = replace(layers[6], shape=(32, 1), units=1)
+    assert not codes(vitals(layers))

@@ -127,7 +127,9 @@ class CollapsedSignal(Rule):
 
 
 def _angle(layer: Layer) -> float:
-    """Return the angle of the mean cosine between two examples."""
+    """Return the angle of the mean cosine between two examples; one number has none."""
+    if math.prod(layer.shape[1:]) < 2:
+        return math.inf
     return math.acos(min(max(layer.similarity or 0.0, -1.0), 1.0))
 
 
