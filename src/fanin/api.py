@@ -707,15 +707,18 @@ def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any
 
 def _plan_of(subject: Subject, scheme: Any, roles: Roles | None) -> InitPlan:
     from fanin.frameworks.find import framework_of, is_model
-    from fanin.schemes.plan import InitPlan
+    from fanin.schemes.overrides import with_roles
+    from fanin.schemes.plan import InitPlan, make_plan
 
     if isinstance(scheme, InitPlan):
         return scheme
     model = subject.model
-    if not is_model(model):
-        return plan(subject.options.get("params"), scheme, roles=roles)
-    inputs = subject.framework.described(subject.given) if framework_of(model) == "linen" else None
-    return plan(model, scheme, inputs=None if inputs is None else list(inputs), roles=roles)
+    if is_model(model) and framework_of(model) != "linen":
+        return plan(model, scheme, roles=roles)
+    from fanin.frameworks.jax.mending import parameters
+
+    found = parameters(model, subject.given, subject.options)
+    return make_plan(with_roles(found, roles or {}), scheme)
 
 
 def _positive(name: str, value: Any) -> int:

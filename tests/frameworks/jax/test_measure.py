@@ -134,11 +134,21 @@ def test_parameters_that_are_only_described_need_a_scheme_or_a_start():
         fanin.measure(function, inputs=DATA, params=described)
     by_start = fanin.measure(function, inputs=DATA, start=lambda key: params(3), seeds=2)
     assert by_start["out"].forward.q.value > 0
-    with pytest.raises(FaninError, match="draws no parameter of function"):
-        fanin.measure(function, inputs=DATA, params=params(), scheme="he_normal", seeds=2)
+    with pytest.raises(FaninError, match="draws no parameter of <lambda>"):
+        fanin.measure(lambda p, x: x * p["w"], inputs=DATA, params={"w": np.ones(1)}, scheme="he_normal")
     policy = fanin.Policy({"*.w": "normal(stddev=0.5)"})
     by_scheme = fanin.measure(function, inputs=DATA, params=params(), scheme=policy, seeds=2)
     assert by_scheme["out"].forward.q.chance > 0
+
+
+@pytest.mark.parametrize("options", [{"params": params()}, {"start": lambda key: params(3)}])
+def test_schemes_for_functions(options):
+    """What a function's parameters are is told by its program."""
+    size = {"inputs": (64, 8), **options}
+    predicted = fanin.propagate(function, "he_normal", **size)
+    found = fanin.measure(function, scheme="he_normal", seeds=20, **size)
+    assert predicted["out"].forward.q.value == pytest.approx(found["out"].forward.q.value, rel=0.5)
+    assert found["out"].forward.q.chance > 0
 
 
 def test_ids_are_asked_for_where_floats_are_given():

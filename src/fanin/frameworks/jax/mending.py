@@ -51,7 +51,7 @@ def parameters(model: Any, batch: Batch, options: Options) -> Inventory:
     return replace(found, parameters=tuple(typed(one, leaves[one.name]) for one in found.parameters))
 
 
-def redrawn(plan: InitPlan, model: Any, batch: Batch, options: Options) -> tuple[Any, Options]:
+def redrawn(plan: InitPlan, model: Any, batch: Batch, options: Options, seed: int = 0) -> tuple[Any, Options]:
     """Return a model with the values of a plan, and the options that it is called with then.
 
     Args:
@@ -59,18 +59,19 @@ def redrawn(plan: InitPlan, model: Any, batch: Batch, options: Options) -> tuple
         model: The model, or a function.
         batch: Its inputs.
         options: As for `parameters`.
+        seed: Of the values.
     """
     if not takes_parameters(model):
-        return apply.apply_plan(plan, model, 0), options
-    values = apply.values_of(plan, 0)
+        return apply.apply_plan(plan, model, seed), options
+    values = apply.values_of(plan, seed)
     if is_model(model):
         from fanin.frameworks.jax.linen.values import with_values
 
         variables = _variables(options.get("params"))
-        variables = _initialized(model, batch) if variables is None else variables
+        variables = _initialized(model, batch, seed) if variables is None else variables
         return model, {**options, "params": with_values(variables, values)}
     made = options.get("params")
-    made = _started(options.get("start")) if made is None else made
+    made = _started(options.get("start"), seed) if made is None else made
     if hasattr(made, "dtype"):  # one array, which is called like the argument
         return model, {**options, "params": tree.with_values({"params": made}, values)["params"]}
     return model, {**options, "params": tree.with_values(made, values)}
@@ -85,18 +86,18 @@ def _variables(params: Any) -> Any:
     return params if params is None or "params" in params else {"params": params}
 
 
-def _initialized(module: Any, batch: Batch) -> Any:
+def _initialized(module: Any, batch: Batch, seed: int) -> Any:
     """Return the first variables of a Linen module."""
     positional, named = jax.tree.map(_zeros, _arguments(module, batch))
     keywords = mode_keywords(module.__call__, False, named)
-    return module.init(jax.random.key(0), *positional, **keywords, **named)
+    return module.init(jax.random.key(seed), *positional, **keywords, **named)
 
 
 def _zeros(value: Any) -> Any:
     return jnp.zeros(value.shape, value.dtype) if hasattr(value, "dtype") else value
 
 
-def _started(start: Callable[[Any], Any] | None) -> Any:
+def _started(start: Callable[[Any], Any] | None, seed: int) -> Any:
     if start is None:
         raise FaninError("The function's parameters are not given.", fix="params=..., a pytree of arrays")
-    return start(jax.random.key(0))
+    return start(jax.random.key(seed))

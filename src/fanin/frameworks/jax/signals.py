@@ -13,7 +13,6 @@ from fanin.errors import FaninError
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.inputs import Inputs
-from fanin.frameworks.jax.apply import apply_plan
 from fanin.frameworks.jax.graph.convert import converted
 from fanin.frameworks.jax.graph.signal import call_of
 from fanin.frameworks.jax.graph.trace import Call
@@ -61,20 +60,19 @@ def starts(model: Any, **options: Any) -> bool:
 
 
 def drawn(plan: InitPlan, model: Any, seed: int, given: Given, **options: Any) -> Any:
-    """Return a network with the values of a plan.
+    """Return a network with the values of a plan: a model, or what `params` would be.
 
     Args:
         plan: What to draw.
         model: The model, or a function.
         seed: Of the values.
-        given: Its inputs, which a Linen module needs.
+        given: Its inputs, which a Linen module and a function need.
         **options: As for `signal_graph`.
     """
-    if options.get("params") is not None and takes_parameters(model):
-        return apply_plan(plan, options["params"], seed)
-    if takes_parameters(model) and is_model(model):
-        return apply_plan(plan, model, seed, list(described(given)))
-    return apply_plan(plan, model, seed)
+    from fanin.frameworks.jax.mending import redrawn
+
+    made, more = redrawn(plan, model, given, options, seed)
+    return more["params"] if takes_parameters(model) else made
 
 
 def kept(model: Any) -> contextlib.AbstractContextManager[None]:
