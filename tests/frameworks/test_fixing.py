@@ -11,7 +11,7 @@ from flax.core import freeze
 from torch import nn
 
 import fanin
-from fanin.frameworks.fixing import scheme_of
+from fanin.frameworks.fixing import scheme_of, standardized
 from fanin.rules.finding import Fix
 from frameworks.jax.checking import faulty as jaxs
 from frameworks.keras.checking import faulty as kerases
@@ -148,3 +148,17 @@ def test_a_head_alone():
     assert report.fixes[0].layers == ("2",)
     assert report.works
     assert (model[2].weight == 0.1).all()
+
+
+def test_what_is_standardized():
+    mask, ids = np.array([[True, False]] * 4), np.arange(8).reshape(4, 2)
+    given = {"x": 5 + 3 * RANDOM.normal(size=(4, 2)), "mask": mask, "ids": ids, "train": True, "none": None}
+    given["pixels"] = RANDOM.integers(0, 255, (4, 2, 2)).astype("uint8")
+    given["tensors"] = (torch.tensor([[1.0], [3.0]]), torch.tensor([True]))
+    found = standardized(given)
+    assert np.allclose(found["x"].mean(0), 0, atol=1e-6)
+    assert np.allclose(found["x"].std(0), 1)
+    assert found["pixels"].std() == pytest.approx(1)
+    assert found["tensors"][0].flatten().tolist() == [-1, 1]
+    assert found["tensors"][1].dtype == torch.bool
+    assert all(found[name] is given[name] for name in ("mask", "ids", "train", "none"))

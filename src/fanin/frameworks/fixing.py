@@ -115,7 +115,8 @@ def standardized(x: Any) -> Any:
     """Return inputs of mean 0 and variance 1: each feature of (examples, features), else all together.
 
     Args:
-        x: Arrays or tensors, in a tuple or a mapping for several; whole numbers stay as they are.
+        x: Arrays or tensors, in a tuple or a mapping for several; what is no number with a fraction and no
+            pixel stays as it is: ids, masks, flags.
     """
     if isinstance(x, Mapping):
         return {name: standardized(value) for name, value in x.items()}
@@ -125,7 +126,8 @@ def standardized(x: Any) -> Any:
 
 
 def _standardized(x: Any) -> Any:
-    if "int" in str(x.dtype) and "uint8" not in str(x.dtype):
+    dtype = str(getattr(x, "dtype", ""))
+    if "float" not in dtype and "uint8" not in dtype:
         return x
     detached = getattr(x, "detach", None)
     values = np.asarray(x if detached is None else detached().cpu(), float)
