@@ -236,6 +236,28 @@ def test_calls_after_a_break_are_numbered():
     assert known(graph) == ["layer"]
 
 
+class Step(linen.Module):
+    @linen.compact
+    def __call__(self, x, _):
+        return linen.Dense(16, name="dense")(x), None
+
+
+class Loops(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        for number in range(2):
+            steps = linen.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)
+            x, _ = steps(name=f"loop{number}")(x if number == 0 else branch(x), None)
+        return x
+
+
+def test_loops_after_a_break_have_one_row():
+    graph = fanin.trace(Loops(), inputs=X)
+    steps = [f"loop0{one}{step}" for step in ("", "#2", "#3") for one in (".dense", "")]
+    assert known(graph) == steps
+    assert list(graph.layers) == [*steps, "loop1.dense", "loop1"]
+
+
 def test_where_nothing_comes_before_the_error_stays():
     def first(params, x):
         return branch(x) @ params["w"]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fanin.frameworks.jax.graph.builder import Builder, numbered
-from fanin.frameworks.jax.graph.tags import Ends, ends_noted
+from fanin.frameworks.jax.graph.tags import Ended, Ends, ends_noted
 from fanin.frameworks.jax.graph.trace import Call, advice, as_described, of_values, traced_code
 from fanin.frameworks.jax.graph.values import Made, Value
 from fanin.graph.signal import Source
@@ -123,7 +123,7 @@ def after(found: Break, graph: Builder, call: Call) -> list[Value]:
     rest = _Rest(found, graph, call)
     # Where it cannot be run, the last signal stands for the outputs.
     ended, outputs = _rehearsed(call) or ([], [_last(graph)])
-    for place, described in _following(found.ended, ended):
+    for place, described, _ in _following(found.ended, ended):
         value = rest.unknown(described, Source(place.path, place.type, found.file, found.line))
         graph.calls[place.path] += 1
         graph.layers[numbered(place.path, graph.calls[place.path])] = value.node
@@ -187,11 +187,15 @@ def _last(graph: Builder) -> Any:
     return jax.ShapeDtypeStruct(node.shape, node.dtype)
 
 
-def _following(before: Ends, all_: Ends) -> Ends:
-    """Return the modules that return after those which have; none where the two runs differ."""
-    count = len(before)
-    same = [place for place, _ in all_[:count]] == [place for place, _ in before]
-    return [(place, end) for place, end in all_[count:] if place.path] if same else []
+def _following(before: Ends, all_: Ends) -> Iterator[Ended]:
+    """Yield the modules that return after those which have; none where the two runs differ."""
+    count, known = len(before), set()
+    if [one.place for one in all_[:count]] != [one.place for one in before]:
+        return
+    for one in all_[count:]:
+        if one.place.path and not (one.traced and one.place in known):
+            yield one
+        known.add(one.place)
 
 
 def _rehearsed(call: Call) -> tuple[Ends, list[Any]] | None:
@@ -208,7 +212,7 @@ def _rehearsed(call: Call) -> tuple[Ends, list[Any]] | None:
         return None
     batch = () if call.alone is None else call.arrays[0].shape[:1]
     return (
-        [(place, _of_batch(batch, end)) for place, end in ended],
+        [one._replace(value=_of_batch(batch, one.value)) for one in ended],
         [_of_batch(batch, jnp.asarray(one)) for one in outputs],
     )
 

@@ -7,10 +7,11 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.ad_checkpoint import checkpoint_name
+from jax.core import Tracer
 
 _SCOPE, _OUTPUT = "fanin scope", "fanin output"
 
@@ -32,8 +33,22 @@ class Place:
         return f"{mark}|{self.path}|{self.type}"
 
 
-Ends = list[tuple[Place, jax.ShapeDtypeStruct]]
-"""Modules in the order in which they return, with descriptions of what they do."""
+class Ended(NamedTuple):
+    """A module that has returned.
+
+    Args:
+        place: The module.
+        value: Description of what it returned first.
+        traced: Whether it was traced, as in a loop, which may happen several times for one call.
+    """
+
+    place: Place
+    value: jax.ShapeDtypeStruct
+    traced: bool
+
+
+Ends = list[Ended]
+"""Modules in the order in which they return."""
 
 _ENDED: ContextVar[Ends] = ContextVar("ended")
 
@@ -71,20 +86,21 @@ def call_marked(
             if id(leaf) in held:
                 return outputs
             if (noted := _ENDED.get(None)) is not None:
-                noted.append((place, jax.ShapeDtypeStruct(_whole(leaf), leaf.dtype)))
+                noted.append(_ended(place, leaf))
             leaves[number] = checkpoint_name(leaf, place.marked(_OUTPUT))
             break
     return jax.tree.unflatten(structure, leaves)
 
 
-def _whole(leaf: Any) -> tuple[int, ...]:
-    """Return an array's shape with the axes that jax.vmap hides, which come first."""
+def _ended(place: Place, leaf: Any) -> Ended:
+    """Return that a module has returned an array, whose shape has the axes that jax.vmap hides in front."""
     hidden: list[int] = []
-    own = tuple(leaf.shape)
+    own, dtype = tuple(leaf.shape), leaf.dtype
     while isinstance(axis := getattr(leaf, "batch_dim", None), int):
         leaf = leaf.val
         hidden.insert(0, leaf.shape[axis])
-    return (*hidden, *own)
+    described = jax.ShapeDtypeStruct((*hidden, *own), dtype)
+    return Ended(place, described, isinstance(leaf, Tracer))
 
 
 def scope_of(equation: Any) -> Place | None:
