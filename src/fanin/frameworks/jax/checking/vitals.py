@@ -13,6 +13,7 @@ from fanin.frameworks.jax.checking.subject import Subject
 from fanin.frameworks.jax.graph.trace import Call
 from fanin.frameworks.vitals.inputs import target_of
 from fanin.frameworks.vitals.layers import layers_of
+from fanin.frameworks.vitals.means import mean_of
 from fanin.frameworks.vitals.parameters import Held, parameters_of
 from fanin.frameworks.vitals.steps import Gradients, unlocked
 from fanin.rules.vitals import Layer, Output, Parameter, Spread, Target, Vitals
@@ -102,7 +103,16 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         varied,
         tied=any(watching.is_tied(one.at) for one in last),
         logits=told.logits,
+        mean=_mean(subject, passed),
     )
+
+
+def _mean(subject: Subject, passed: Passed) -> float | None:
+    """Return the mean of the loss that compares the output itself, if it is known."""
+    told, target = subject.of.told, target_array(subject.of.target)
+    if target is None or told.kind == "none" or told.predictions is not None or told.targets is not None:
+        return None
+    return mean_of(told.kind, passed.output, target, told.axis, logits=told.logits)
 
 
 def _target(subject: Subject, passed: Passed) -> Target | None:
@@ -110,6 +120,6 @@ def _target(subject: Subject, passed: Passed) -> Target | None:
     array = None if told.kind == "none" else target_array(subject.of.target)
     if told.targets is not None and not told.targets.path:
         array = subject.array(told.targets)
-    if array is None:
+    if array is None or (told.kind == "mse" and array.size != passed.output.size):  # as classes, made one-hot
         return None
     return target_of(told.kind, array, tuple(passed.output.shape), told.axis)

@@ -16,6 +16,7 @@ from fanin.frameworks.units import Array
 from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.inputs import input_of, target_of
 from fanin.frameworks.vitals.layers import layers_of
+from fanin.frameworks.vitals.means import mean_of
 from fanin.frameworks.vitals.parameters import Held, parameters_of
 from fanin.frameworks.vitals.steps import unlocked
 from fanin.rules.vitals import Input, Layer, Output, Target, Vitals
@@ -86,6 +87,8 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
     tables = {id(layer.embeddings) for layer in parts if isinstance(layer, keras.layers.Embedding)}
     _, varied = units.similarity(passed.output)
     term = program.terms[program.main] if program.terms else None
+    logits = term is None or term.logits
+    target = None if program.target is None else np.asarray(program.target)
     return Output(
         units.spread(passed.output),
         tuple(passed.output.shape),
@@ -95,7 +98,8 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         names[-1] if names else "",
         varied,
         tied=any(event.bases & tables for event in last),
-        logits=term is None or term.logits,
+        logits=logits,
+        mean=None if target is None else mean_of(program.kind, passed.output, target, logits=logits),
     )
 
 
