@@ -4,23 +4,26 @@ from fanin.theory.propagation.notes import again, equal
 from theory.propagation.graphs import Maker
 
 
-def product(m, x, kernel):
-    return m.node("linear", x, kernel, shape=(4, 64), equation="ab,cb->ac")
+def image_of(m, times):
+    """Return an image that goes through one convolution several times."""
+    y, kernel = m.input(2, 8, 6, 6), m.weight(8, 8, 3, 3, variance=1 / 72)
+    for _ in range(times):
+        y = m.node("convolution", y, kernel, shape=(2, 8, 6, 6), stride=(1, 1), padding=((1, 1), (1, 1)))
+    return m.graph(y)
 
 
-def test_weights_that_are_met_again():
+def test_convolutions_that_are_met_again():
+    (note,) = again(image_of(Maker(), 3))
+    assert note.startswith("signals meet w0 3 times on their way, and convolution between these")
+
+
+def test_what_needs_no_note():
+    assert not again(image_of(Maker(), 1))
     m = Maker()
-    y = m.linear(m.input(4, 64), 64)
+    y = m.input(4, 64)
     cell = m.weight(64, 64, variance=1 / 64)
     for _ in range(3):
-        y = product(m, y, cell)
-    (note,) = again(m.graph(y))
-    assert note.startswith("signals meet w1 3 times on their way: gradients")
-
-
-def test_weights_that_are_read_side_by_side():
-    m = Maker()
-    x, both = m.input(4, 64), m.weight(64, 64, variance=1 / 64)
-    graph = m.graph(m.apply("add", product(m, x, both), product(m, x, both)))
+        y = m.node("linear", y, cell, shape=(4, 64), equation="ab,cb->ac")
+    graph = m.graph(y)
     assert not again(graph)
     assert not equal(graph)

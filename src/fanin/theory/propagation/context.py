@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fanin.graph.axes import Atom, AtomRole, Axes
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import Covariance, mean_place, normal
+from fanin.theory.propagation.covariance import Covariance, mean_place, normal, product
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import IMAGINED, STILL, Fixed, Kernel, Result, Signal, Value
@@ -62,6 +62,7 @@ class Context:
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
     inside: dict[tuple[str, str], Inner] = field(default_factory=dict)
+    _drawn_uses: dict[str, list[dict[Any, Array]]] = field(default_factory=dict)
     _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 
     def size(self, name: str, role: AtomRole) -> int:
@@ -164,8 +165,26 @@ class Context:
         if "position" in spanned:
             found, places, spread = mean_place(found, places), Places(), 2.0
         channels = 1 if "channel" in spanned else like.width
-        total = self.total(found, places, like.examples) * channels
+        total = self.total(found, places, like.examples)
+        if "position" not in spanned:
+            total += self.beside_others(kernel, cotangent, like)
+        total *= channels
         self.of_values(kernel, total, cotangent.chance, spread)
+
+    def beside_others(self, kernel: Kernel, cotangent: Cotangent, like: Signal) -> float:
+        """Return what E[g^2] of a weight gains as gradients of other uses, that were drawn too, add up.
+
+        Args:
+            kernel: The weight.
+            cotangent: The gradients with respect to the uses.
+            like: The node's value.
+        """
+        uses, places = self._drawn_uses.setdefault(kernel.weight, []), like.places
+        drawn = {(*key, places): values for key, values in cotangent.drawn(places).items()}
+        pairs = [(mine, use[key], key[0]) for use in uses for key, mine in drawn.items() if key in use]
+        uses.append(drawn)
+        products = (product(mine, theirs, together=together) for mine, theirs, together in pairs)
+        return sum(2 * self.total(each, places, like.examples) for each in products)
 
     def of_values(self, kernel: Kernel, second_moment: float, chance: Array, spread: float) -> None:
         """Take down the gradient of a weight whose values have independent ones.

@@ -147,6 +147,15 @@ class Cotangent:
         met = share * self.met + (1 - share) * other.met
         return Cotangent(_joined((*self.parts, *other.parts)), chance, drift, met=met)
 
+    def drawn(self, places: Places) -> dict[tuple[bool], Array]:
+        """Return the populations that were drawn, by whether examples have them in common."""
+        shape = SAMPLES, len(places)
+        return {
+            (part.population[1],): np.broadcast_to(part.slope, (len(part.slope), *shape))
+            for part in self.parts
+            if part.known and isinstance(part.population, tuple)
+        }
+
     def settled(self) -> Cotangent:
         """Return the same gradient in as few parts as possible, when nothing more is added to it."""
         return replace(self, parts=_merged(self.parts))

@@ -23,6 +23,21 @@ def covariance(values: Array, places: Places) -> Covariance:
     return alike(found, places)
 
 
+def product(one: Array, other: Array, *, together: bool = True) -> Covariance:
+    """Return E[x y'] of two populations whose rows belong together.
+
+    Args:
+        one: (rows, samples, points).
+        other: Likewise.
+        together: Whether two examples have anything in common.
+    """
+    rows, samples, points = one.shape
+    found = (one.reshape(rows, -1).T @ other.reshape(rows, -1) / rows).reshape(
+        samples, points, samples, points
+    )
+    return found if together else found * np.eye(samples)[:, None, :, None]
+
+
 def alike(found: Covariance, places: Places) -> Covariance:
     """Return second moments with the same number wherever two pairs of places are alike."""
     same = (found[0, :, 0] + found[1, :, 1]) / 2

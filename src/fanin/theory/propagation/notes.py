@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fanin.graph.signal import SignalGraph
+from fanin.theory.propagation.rules.again import Meetings
 
-_PRODUCTS = ("linear", "convolution")
+_NEW = ("convolution", "attention", "pool")
+"""Operations whose outputs are new populations."""
 
 
 def equal(graph: SignalGraph) -> list[str]:
@@ -31,39 +33,17 @@ def equal(graph: SignalGraph) -> list[str]:
 
 
 def again(graph: SignalGraph) -> list[str]:
-    """Return a note on weights that a signal meets again, as in a loop that is written out.
-
-    Gradients then meet the same weights again as well, and are larger than with new ones each time:
-    of (z + W)^T, whose W is random, E|g|^2 is sum C(T, k)^2 z^(2T - 2k) s^2k, with T new ones (z^2 + s^2)^T.
+    """Return a note where signals meet the same weights again, and something between takes them for new ones.
 
     Args:
         graph: The model.
     """
-    readers = _products(graph)
-    met: dict[str, frozenset[str]] = {}
-    times: dict[str, int] = {}
-    for node in graph:
-        met[node.name] = frozenset[str]().union(*(met[name] for name in node.inputs))
-        weight = readers.get(node.name)
-        if weight is None:
-            continue
-        if weight in met[node.name]:
-            times[weight] = times.get(weight, 1) + 1
-        met[node.name] |= {weight}
-    if not times:
+    met = Meetings.of(graph)
+    forget = [node for node in graph if node.op in _NEW and met.before[node.name] & met.times.keys()]
+    if not forget:
         return []
-    name = max(times, key=lambda one: times[one])
-    more = f", and {len(times) - 1} more weights are met again" if len(times) > 1 else ""
+    name, times = max(met.times.items(), key=lambda one: one[1])
     return [
-        f"signals meet {name} {times[name]} times on their way{more}: gradients are predicted as if these "
-        "were other weights each time, and may be larger."
+        f"signals meet {name} {times} times on their way, and {forget[0].op} between these is predicted as "
+        "if its outputs had nothing in common: signals and gradients may be larger."
     ]
-
-
-def _products(graph: SignalGraph) -> dict[str, str]:
-    """Return the weights that products read, of those that several do, by the product's node."""
-    of_weight: dict[str, list[str]] = {}
-    for node in graph:
-        if node.op in _PRODUCTS and graph[node.inputs[1]].op == "parameter":
-            of_weight.setdefault(graph[node.inputs[1]]["weight"], []).append(node.name)
-    return {name: weight for weight, names in of_weight.items() if len(names) > 1 for name in names}

@@ -22,6 +22,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.overlaps import overlap_of
 from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
+from fanin.theory.propagation.rules.again import Again
 from fanin.theory.propagation.rules.attention import attention
 from fanin.theory.propagation.rules.convolution import convolution
 from fanin.theory.propagation.rules.joins import concat
@@ -128,16 +129,19 @@ def run(
     points = points_needed(graph)
     rows = rows or _rows_for(graph, blocks, points)
     context = Context(graph, axes, Normals(rows, seed), points, forward)
+    again = Again(graph)
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}
     for node in graph:
         inputs = [values[name] for name in node.inputs]
-        found = _given(node, laws, context, blocks) or forward(node, inputs, context)
+        found = _given(node, laws, context, blocks) or again.result(node, inputs, context)
+        found = found or forward(node, inputs, context)
         values[node.name], pullbacks[node.name] = (
             _finished(found.value, node, inputs, context),
             found.pullback,
         )
-    cotangents, lost = _backward(graph, values, pullbacks, context, loss)
+    cotangents, lost = _backward(graph, values, pullbacks, context, again, loss)
+    again.take_down(context)
     return Run(values, cotangents, lost, context)
 
 
@@ -299,6 +303,7 @@ def _backward(
     values: Mapping[str, Value],
     pullbacks: dict[str, Pullback | None],
     context: Context,
+    again: Again,
     loss: str | None,
 ) -> tuple[dict[str, Cotangent], dict[str, str]]:
     found = _starts(graph, values, context, loss)
@@ -314,6 +319,7 @@ def _backward(
             continue
         value = values[node.name]
         assert isinstance(value, Signal)
+        cotangent = again.realized(node, cotangent, value, context)
         found[node.name] = settled = context.settled(cotangent, value)
         back = pullback(settled)
         for place, (name, given) in enumerate(zip(node.inputs, back, strict=False)):

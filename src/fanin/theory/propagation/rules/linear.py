@@ -74,6 +74,14 @@ def terms(node: Node, context: Context) -> tuple[int, int]:
     return sums.fan_in, sums.fan_out
 
 
+def plain_terms(node: Node, context: Context) -> tuple[int, int] | None:
+    """Return the same of a product that leaves positions as they are; None of others."""
+    sums = _Sums.of(node, context)
+    if sums.unknown or sums.positions or sums.made or sums.shared > 1:
+        return None
+    return sums.fan_in, sums.fan_out
+
+
 @dataclass(frozen=True)
 class _Sums:
     """What a product with weights sums over.

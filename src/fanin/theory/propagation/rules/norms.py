@@ -233,6 +233,7 @@ def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], 
                 uses = cotangent.times(slope)
                 total = context.total(uses.covariance(y.places), y.places, y.examples)
                 total *= 1 + uses.met * overlap(inner) if slot == "scale" else 1
+                total += context.beside_others(value, uses, y)
                 spread = uses.spread_of_sums(y.places, y.examples)
                 context.of_values(value, total, uses.chance, spread)
         return [*back(cotangent.times(factors)), *[None] * len(slots)]

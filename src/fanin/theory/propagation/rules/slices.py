@@ -170,7 +170,8 @@ def _scattered(part: Part, rows: np.ndarray, total: int) -> Part:
     slope = np.zeros((total, *part.slope.shape[1:]))
     chosen = part.slope[some(len(rows), len(part.slope))]
     slope[rows] = chosen * evened(chosen, part.slope)
-    return Part(slope, part.inner)  # whose rows are others
+    # Rows are others now; of what was drawn they stay in their places.
+    return replace(part, slope=slope) if part.known else Part(slope, part.inner)
 
 
 def _centred(x: Signal) -> Covariance:

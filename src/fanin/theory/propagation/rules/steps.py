@@ -168,7 +168,8 @@ def as_part(values: Array, *, together: bool = True) -> Part:
         together: Whether two examples have anything in common; else each has a sign of its own.
     """
     same = np.ones((values.shape[2], values.shape[2]))
-    return Part(values, joined(same, same * together), known=True)
+    # What was drawn adds up row by row.
+    return Part(values, joined(same, same * together), ("drawn", together, values.shape[2]), known=True)
 
 
 def split_up(cotangent: Cotangent) -> list[tuple[Cotangent, bool]]:
