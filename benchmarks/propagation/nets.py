@@ -133,3 +133,42 @@ class Recurrent(nn.Module):
         for layer in self.layers:
             x, _ = layer(x)
         return x
+
+
+class Cells(nn.Module):
+    """A loop that is written out: one GRU cell, called for each step.
+
+    Args:
+        width: Inputs and units of the cell.
+    """
+
+    def __init__(self, width: int = 256) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the last state, (batch, width)."""
+        state = x.new_zeros(len(x), self.cell.hidden_size)
+        for step in x.unbind(1):
+            state = self.cell(step, state)
+        return state
+
+
+class Shared(nn.Module):
+    """A residual block that is used again and again.
+
+    Args:
+        width: Of the stream.
+        times: How often.
+    """
+
+    def __init__(self, width: int = 256, times: int = 8) -> None:
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, 512), nn.Linear(512, width)
+        self.times = times
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the stream, (batch, width)."""
+        for _ in range(self.times):
+            x = x + self.down(torch.relu(self.up(self.norm(x))))
+        return x

@@ -169,6 +169,8 @@ ROWS = [
     ),
     Row("LSTM, 3 × 256, 32 steps", partial(nets.Recurrent, nn.LSTM), (8, 32, 256), r"layers\.\d", _RECURRENT),
     Row("GRU, 3 × 256, 32 steps", partial(nets.Recurrent, nn.GRU), (8, 32, 256), r"layers\.\d", _RECURRENT),
+    Row("GRU cell, 256, in a loop of 16", nets.Cells, (8, 16, 256), r"cell(#\d+)?", _RECURRENT),
+    Row("Residual block, 256, used 8 times", nets.Shared, (8, 256), r"down(#\d+)?", _MLP),
     Row("Flax NNX MLP, 10 × 512, gelu", jax_nets.mlp, (32, 512), r"fc\.\d+", _MLP, "he_normal"),
     Row(
         "Flax NNX transformer, causal",
