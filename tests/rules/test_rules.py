@@ -375,7 +375,9 @@ def test_weights_that_are_no_parameters():
     assert [(one.code, one.where) for one in found] == [("SET108", "layers[0].weight")]
 
 
-@pytest.mark.parametrize(("kind", "found"), [("", ["SYM104"]), ("embedding", ["SYM104"]), ("kernel", [])])
+@pytest.mark.parametrize(
+    ("kind", "found"), [("", ["SYM104"]), ("embedding", ["SYM104"]), ("kernel", []), ("bias", [])]
+)
 def test_slices_that_learn_the_same(kind, found):
     table = parameter("latents", copies=16, kind=kind)
     assert codes(vitals(parameters=[table, parameter("1.weight")])) == found

@@ -195,13 +195,7 @@ def _largest(vitals: Vitals) -> Input | None:
 
 
 def _first(vitals: Vitals) -> Layer | None:
-    kinds = ("weights", "norm")
-    return next((one for one in vitals.layers if one.kind in kinds or _is_recurrent(vitals, one)), None)
-
-
-def _is_recurrent(vitals: Vitals, layer: Layer) -> bool:
-    """Return whether a layer is a recurrent one, of which only the states are seen."""
-    return layer.kind == "recurrent" or (layer.kind == "activation" and _read(vitals, layer) is not None)
+    return next((one for one in vitals.layers if one.kind in ("weights", "norm", "recurrent")), None)
 
 
 def _read(vitals: Vitals, layer: Layer) -> Parameter | None:

@@ -9,7 +9,7 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Parameter, Vitals
 
 _MANY = 0.5
-_KERNELS = ("kernel", "recurrent")
+_OF_UNITS = ("kernel", "recurrent", "bias")
 
 
 class IdenticalUnits(Rule):
@@ -148,7 +148,8 @@ class IdenticalSlices(Rule):
 
     **What it checks.** Parameters that are constant along an axis and whose gradients along it, where they
     are not 0, are all equal: the vectors of a table, latents, queries, prototypes, experts in one tensor.
-    Kernels of layers are left to SYM101: their columns have equal gradients where what they read is equal.
+    Kernels and biases of layers are left to SYM101: their columns have equal gradients where what they read
+    is equal.
 
     **Why it matters.** As for units (SYM101): gradient descent keeps them equal for ever, and many are one.
     Zeros are not the fault: a head of zeros has a gradient of its own for each class.
@@ -162,7 +163,7 @@ class IdenticalSlices(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first parameter whose slices are equal."""
-        found = [one for one in vitals.trained if one.copies > 1 and one.kind not in _KERNELS]
+        found = [one for one in vitals.trained if one.copies > 1 and one.kind not in _OF_UNITS]
         if found:
             first = found[0]
             also = f", and so are slices of {len(found) - 1} more parameters" if len(found) > 1 else ""

@@ -42,6 +42,8 @@ def test_other_targets():
     assert (found.mean, found.variance, found.classes) == (2.0, 1.0, 0)
     assert target_of("binary_cross_entropy", np.array([0, 1]), (2, 1)).entropy == pytest.approx(math.log(2))
     assert target_of("other", np.array([1.0]), (1, 1)) is None
+    assert target_of("other", np.array([[1], [3]]), (2, 1)) is None
+    assert target_of("other", np.array([[1.0], [3.0]]), (2, 1)) == found
 
 
 def test_targets_at_random():

@@ -49,7 +49,7 @@ def _features(value: Array) -> tuple[tuple[float, float] | None, float]:
 
 
 def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1) -> Target | None:
-    """Return what targets are distributed by; None for a loss that is not known.
+    """Return what targets are distributed by; None for a loss that is not known, unless it compares numbers.
 
     Args:
         kind: Of the loss.
@@ -61,10 +61,11 @@ def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1
         >>> target_of("cross_entropy", np.array([0, 1, 1, 0]), (4, 10)).classes
         10
     """
-    if kind not in ("cross_entropy", "binary_cross_entropy", "mse") or not target.size:
+    numbers = kind == "mse" or (kind == "other" and target.dtype.kind == "f" and target.shape == output)
+    if not target.size or not (numbers or kind in ("cross_entropy", "binary_cross_entropy")):
         return None
     values = target.astype(np.float64)
-    if kind == "mse":
+    if numbers:
         low, high = map(float, np.quantile(values, (0.05, 0.95)))
         return Target(variance=float(values.var()), mean=float(values.mean()), low=low, high=high)
     if kind == "binary_cross_entropy":

@@ -102,6 +102,8 @@ def layer_of(seen: Seen) -> Layer:
         return _with_twins(_weighted(layer, seen), seen, rows)
     if seen.kind == "activation":
         return _activated(layer, seen, rows)
+    if seen.kind == "recurrent":
+        return _with_twins(_activated(layer, seen, rows), seen, rows)
     if seen.attention is not None:
         return replace(layer, entropy=units.entropy(seen.attention))
     return layer
@@ -137,7 +139,10 @@ def _with_twins(layer: Layer, seen: Seen, rows: Array) -> Layer:
         both = both & equal
     else:
         both = both & (outputs.any(1) | gradients.any(1))  # others are dead
-    alike = equal & units.twins(centred) & centred.any(1)
+    if seen.kind == "recurrent":  # all that is inside has made its outputs
+        alike = units.twins(outputs) & outputs.any(1)
+    else:
+        alike = equal & units.twins(centred) & centred.any(1)
     return replace(layer, twins=float(both.mean()), alike=float(alike.mean()))
 
 

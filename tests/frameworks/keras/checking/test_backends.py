@@ -26,7 +26,7 @@ def test_all_kinds_of_layers_are_seen(expected):
     assert found == [
         ("weights", ""), ("activation", "relu"), ("norm", ""), ("weights", ""), ("activation", "gelu"),
         ("norm", ""), *[("weights", "")] * 3, ("attention", ""), ("weights", ""), *[("weights", "")] * 3,
-        ("attention", ""), ("weights", ""), ("activation", "tanh"), ("weights", ""), ("activation", "silu"),
+        ("attention", ""), ("weights", ""), ("recurrent", "tanh"), ("weights", ""), ("activation", "silu"),
         ("weights", ""), ("activation", "sigmoid"), ("weights", ""),
     ]  # fmt: skip
     plain, causal = (one["entropy"] for one in expected["layers"] if one["kind"] == "attention")

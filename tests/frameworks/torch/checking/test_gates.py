@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import fanin
 from fanin.frameworks.torch.checking.gates import saturated
 
 
@@ -44,6 +45,25 @@ def test_gates_of_a_cell():
     share = ((parts < 0.03) | (parts > 0.97)).float().mean().item()
     assert saturated(cell, (x, (h, c)), cell(x, (h, c))[0]) == pytest.approx(share, abs=1e-6)
     assert saturated(cell, (x,), cell(x)[0]) == 0
+
+
+def test_gates_are_seen_as_part_of_their_layer():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(6, 16, batch_first=True), nn.Linear(16, 4)
+
+        def forward(self, x):
+            return self.head(self.lstm(x)[0][:, -1])
+
+    model, x = Reader(), torch.randn(8, 7, 6)
+    nn.init.normal_(model.lstm.weight_ih_l0, 0, 20.0)
+    found = fanin.diagnose(model, x, torch.arange(8) % 4, loss="cross_entropy")
+    assert [(one.name, one.kind, one.function) for one in found.vitals.layers] == [
+        ("lstm", "recurrent", "gates"),
+        ("head", "weights", ""),
+    ]
+    assert [(one.code, one.where) for one in found.at_least("error")] == [("SAT101", "lstm")]
 
 
 def test_what_is_not_known():

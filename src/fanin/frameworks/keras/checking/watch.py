@@ -216,7 +216,7 @@ class Watch:
         if _NORM.search(name) and name not in _NO_NORMS:
             kind = "norm"
         elif function or self._is_block(layer, path):
-            kind = "activation" if function else "other"
+            kind = "recurrent" if function else "other"
         else:
             return results
         flat = keras.tree.flatten(results)

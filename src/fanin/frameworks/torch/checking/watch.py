@@ -229,8 +229,10 @@ class Watch(TorchFunctionMode):
         """Take down hidden states, which a tanh has made in all but one kind of cell."""
         bounded = "relu" not in (getattr(module, "nonlinearity", ""), getattr(module, "mode", "")[4:].lower())
         states = units.saturated(output, "tanh") if bounded else None
+        paused, self.paused = self.paused, True  # not to take down what gates are computed by
         with torch.no_grad():
             within = gates.saturated(module, args, output) or 0.0
+        self.paused = paused
         layer = replace(
             self._layer(output, "recurrent"),
             function="gates" if within > (states or 0.0) else "tanh" if bounded else "relu",
