@@ -269,6 +269,16 @@ def test_where_nothing_comes_before_the_error_stays():
 
 
 def test_other_errors_stay():
+    def refusing(params, x):
+        x = x @ params["w"]
+        try:
+            return branch(x)
+        except TypeError:
+            raise ValueError("no such thing")  # noqa: B904
+
+    with pytest.raises(FaninError, match="no such thing"):
+        fanin.trace(refusing, inputs=(8, 16), params={"w": jnp.ones((16, 3))})
+
     def wrong(params, x):
         return (x @ params["w"]) @ params["w"]
 

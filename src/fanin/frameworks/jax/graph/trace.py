@@ -105,7 +105,8 @@ def traced_code(what: str, names: Sequence[str], arrays: Sequence[Any]) -> Itera
 def of_values(error: BaseException | None) -> BaseException | None:
     """Return JAX's error about values that an error is or comes from, as Keras raises another one."""
     while error is not None and not isinstance(error, _OF_VALUES):
-        error = error.__cause__ or error.__context__
+        replaced = error.__context__ if error.__suppress_context__ else None
+        error = error.__cause__ or replaced
     return error
 
 
