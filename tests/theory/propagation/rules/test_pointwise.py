@@ -263,3 +263,13 @@ def test_a_gate_of_what_is_zero():
     assert predicted_back(found, gate)["q"] == 0.0
     assert sum(part.second_moment for part in found.context.gradients["w0"]) == 0.0
     assert sum(part.second_moment for part in found.context.gradients["w1"]) > 0.0
+
+
+@pytest.mark.parametrize("shape", [(4, N), (4, 3, N)], ids=["examples", "positions"])
+def test_a_channel_that_weighs_all_others(shape):
+    """Its gradient sums over all of them."""
+    m = Maker()
+    x = m.input(*shape)
+    score = m.apply("sigmoid", m.linear(x, 1))
+    y = m.apply("multiply", score, m.linear(x, N))
+    agree(m.graph(y), [score, y], {x: LAW}, tolerance=0.04, draws=2500, parameters=0.05)

@@ -185,16 +185,21 @@ def _array(value: Value | float, node: Node, places: Places, context: Context) -
 
 
 def _summed(back: Cotangent, array: Array, operand: Value | float, y: Signal) -> Cotangent | None:
-    """Return the gradient of what may have been broadcast: over positions the sum of theirs.
+    """Return the gradient of what may have been broadcast: over positions and channels the sum of theirs.
 
     What all channels have in common is a mean over them; its gradient sums independent ones, and what
     it adds to theirs vanishes with the width. Of numbers without channels, such as losses, it stays.
     """
     if len(array) == 1 < len(y.values):
         return None
-    if isinstance(operand, Signal) and operand.places.total == 1 and y.places.total > 1:
-        return back.through(over_positions(back.covariance(y.places), y.places), back.chance)
-    return back
+    if not isinstance(operand, Signal):
+        return back
+    channels = y.width if operand.width == 1 else 1  # a channel that weighs all others, as a router's does
+    positions = operand.places.total == 1 and y.places.total > 1
+    if channels == 1 and not positions:
+        return back
+    found = channels * back.covariance(y.places)
+    return back.through(over_positions(found, y.places) if positions else found, back.chance)
 
 
 def _chances(
