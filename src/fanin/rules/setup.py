@@ -10,16 +10,20 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Parameter, Vitals
 
 _NUMBER = re.compile(r"\d+")
+_FILLED = Fix('fanin.initialize(model, "auto", inputs=...)')
+_MADE_FROM_A_KEY = Fix("real arrays, or start=, a function of a random key that makes them")
 
 
 class Unmade(Rule):
     """Parameters have no values.
 
-    **What it checks.** Parameters on the meta device, and lazy ones that no batch has made.
+    **What it checks.** Parameters on the meta device, lazy ones that no batch has made, and arrays of JAX
+    that are only described (`jax.eval_shape`, `nnx.eval_shape`).
 
     **Why it matters.** What `to_empty` makes of them is whatever was in memory.
 
-    **Instead.** `fanin.initialize(model, "auto", inputs=...)`, which fills models on meta.
+    **Instead.** `fanin.initialize(model, "auto", inputs=...)`, which fills models on meta; for JAX real arrays,
+    or `start=`, a function of a random key that makes them.
     """
 
     code, name, severity = "SET101", "unmade-parameters", "error"
@@ -33,7 +37,7 @@ class Unmade(Rule):
                 f"{_counted(found)} no values: {_names(found)}.",
                 observed=float(len(found)),
                 expected="values",
-                fix=Fix('fanin.initialize(model, "auto", inputs=...)'),
+                fix=_MADE_FROM_A_KEY if vitals.framework == "jax" else _FILLED,
                 parameters=[one.name for one in found],
             )
 

@@ -221,6 +221,7 @@ def test_without_arrays(name):
     found = fanin.diagnose(model, X, Y, loss="cross_entropy", **options)
     assert [(one.code, one.evidence["parameters"]) for one in found.findings] == [("SET101", unmade)]
     assert not found.vitals.layers
+    assert "start=" in found.findings[0].fix.text
     assert "have no values" in str(found) or "has no values" in str(found)
     if not options:
         with pytest.raises(FaninError, match="only described"):

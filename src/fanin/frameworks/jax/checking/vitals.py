@@ -73,7 +73,7 @@ def _unmade(subject: Subject, *, described: bool) -> Vitals:
         Output(nothing, ()),
         dtype=made.dtype,
         examples=made.examples,
-        notes=(*made.call.notes, "nothing was run: parameters have no values; start=, or real arrays"),
+        notes=(*made.call.notes, "nothing was run: parameters have no values"),
     )
 
 
