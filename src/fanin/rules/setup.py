@@ -22,8 +22,8 @@ class Unmade(Rule):
 
     **Why it matters.** What `to_empty` makes of them is whatever was in memory.
 
-    **Instead.** `fanin.initialize(model, "auto", inputs=...)`, which fills models on meta; for JAX real arrays,
-    or `start=`, a function of a random key that makes them.
+    **Instead.** `fanin.initialize(model, "auto", inputs=...)`, which fills models on meta; for JAX real
+    arrays, or `start=`, a function of a random key that makes them.
     """
 
     code, name, severity = "SET101", "unmade-parameters", "error"
