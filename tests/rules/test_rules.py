@@ -102,7 +102,7 @@ def test_branches_of_zeros_are_left_out():
 )
 def test_an_initial_loss_of_few_labels(loss, sd, labels, severity):
     output = replace(vitals().output, loss=loss, values=spread(sd), shape=(labels, 10))
-    found = diagnose(vitals(output=output)).findings
+    found = diagnose(vitals([layer("0"), layer("1", sd)], output=output)).findings
     assert [one.severity for one in found if one.code == "OUT101"] == ([severity] if severity else [])
 
 
@@ -117,8 +117,22 @@ def test_tiny_gradients(gradient, found):
 )
 def test_initial_loss(loss, severity):
     output = replace(vitals().output, loss=loss, values=spread(0.0))
-    found = diagnose(vitals(output=output)).findings
+    found = diagnose(vitals([layer("0"), layer("1", 0.0)], output=output)).findings
     assert [one.severity for one in found if one.code == "OUT101"] == ([severity] if severity else [])
+
+
+def test_a_loss_of_cosines_is_not_the_last_layers():
+    output = replace(vitals().output, loss=24.0, values=spread(0.2))
+    assert codes(vitals([layer("0"), layer("1", 1.0)], output=output), "warning") == ["OUT101"]
+
+
+@pytest.mark.parametrize(
+    ("function", "share", "found"),
+    [("tanh", 0.32, ["SAT101"]), ("hardtanh", 0.32, []), ("hardtanh", 0.5, ["SAT101"])],
+)
+def test_a_hard_tanh_cuts_off_a_third_of_normal_inputs(function, share, found):
+    layers = [layer("0"), layer("act", kind="activation", function=function, saturated=share), layer("1")]
+    assert codes(vitals(layers)) == found
 
 
 def test_regressions_are_held_against_their_targets():
@@ -310,7 +324,7 @@ def test_consequences_are_folded():
 
 def test_a_cause_is_as_grave_as_what_follows():
     output = Output(spread(20.0), (32, 10), 700.0, "cross_entropy", layer="1", variation=1.0, tied=True)
-    found = diagnose(vitals(output=output)).findings
+    found = diagnose(vitals([layer("0"), layer("1", 20.0)], output=output)).findings
     assert [(one.code, one.severity) for one in found] == [("OUT104", "error")]
 
 
@@ -477,3 +491,11 @@ def test_one_number_an_example_has_no_direction():
     assert codes(vitals(layers)) == ["FWD103"]
     layers[6] = replace(layers[6], shape=(32, 1), units=1)
     assert not codes(vitals(layers))
+
+
+def test_layers_that_are_called_again_are_no_short_chain():
+    """A network that is called a second time, for its derivatives, say."""
+    once = [layer(str(n), gradient=1.0, source=1.0 + n) for n in range(3)]
+    again = [layer(f"{n}#2", gradient=1e-4, source=1.0 + n) for n in range(3)]
+    weights = [parameter(f"{n}.weight") for n in range(3)]
+    assert not codes(vitals([*once, *again], weights))

@@ -59,12 +59,13 @@ def slopes(vitals: Vitals, scale: Callable[[Layer], float], *, head: bool) -> It
     """
     # Between norms a few layers are a branch, or lie side by side as queries, keys and values do.
     branches = any(layer.kind == "norm" for layer in vitals.layers)
+    again = {_own(layer) for layer in vitals.layers if "#" in layer.name}
     for chain in chains(vitals):
         kept = [layer for layer in chain if scale(layer) > 0 and math.isfinite(scale(layer))]
         hidden = [layer for layer in kept if layer.name != vitals.output.layer]  # a small head is meant
         if len(kept) >= LAYERS:
             yield slope(kept if head else hidden, scale, IN_ALL)
-        elif len(hidden) >= _FEWEST and not branches:
+        elif len(hidden) >= _FEWEST and not branches and not again & {_own(layer) for layer in chain}:
             yield slope(hidden, scale, _FEW)
 
 
@@ -73,7 +74,7 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
 
     A layer that reads what another one has read stands beside that one, as two heads of one trunk do, or an
     actor and its critic: each is in a chain of its own, behind what they share. Further calls of a layer go
-    on with a loop.
+    on with a loop, unless several layers read the same again.
     """
     chain: list[Layer] = []
     for layer in vitals.layers:
@@ -90,9 +91,14 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
 
 def _beside(layer: Layer, chain: Sequence[Layer]) -> int | None:
     """Return the place of the layer that has read the same, if one has: scales of two signals differ."""
-    if "#" in layer.name:
-        return None
-    return next((n for n, one in enumerate(chain) if one.source and one.source == layer.source), None)
+    place = next((n for n, one in enumerate(chain) if one.source and one.source == layer.source), None)
+    if place is None or "#" not in layer.name:
+        return place
+    return place if len({_own(one) for one in chain[place:]}) >= _FEWEST else None
+
+
+def _own(layer: Layer) -> str:
+    return layer.name.partition("#")[0]
 
 
 def longest(found: Iterable[Slope]) -> list[Slope]:

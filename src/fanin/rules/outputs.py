@@ -27,14 +27,16 @@ class HighInitialLoss(Rule):
     chance, s / sqrt(n) either way for n labels: d = 2 s / sqrt(n), or 3.5 if that is less, is allowed for
     it. Above ln C + 1 + d is a warning, above ln C + 4.5 + d (logits of a standard deviation of 3) an error.
     For a regression: above 10 E[y^2], that of always answering 0. Of a loss with several terms, a sum, or
-    one that weighs its classes, the mean over all that is compared counts.
+    one that weighs its classes, the mean over all that is compared counts. Where outputs are not what the
+    last layer makes but cosines, or these times a temperature, it is a warning at most.
 
     **Why it matters.** A model that is sure of what it does not know first has to unlearn it; the first steps
     are large, and whatever schedule begins with them suffers.
 
-    **Evidence.** Healthy models exceed ln C by .74 at most; with 2 to 4 labels, families of torchvision and
-    timm were seen at 2.6 and 3.9, all of them within 2 s / sqrt(n) of less than 1. The reverse is no proof:
-    ten and more faults start at exactly ln C.
+    **Evidence.** ArcFace and CosFace begin with 20 to 45, as they multiply cosines by 64 and take a margin
+    off the right one. Other healthy models exceed ln C by .74 at most; with 2 to 4 labels, families of
+    torchvision and timm were seen at 2.6 and 3.9, all of them within 2 s / sqrt(n) of less than 1. The
+    reverse is no proof: ten and more faults start at exactly ln C.
 
     **Instead.** A smaller last layer: variance 1 / fan_in or less, or zeros; standardized targets.
 
@@ -56,7 +58,7 @@ class HighInitialLoss(Rule):
                 output.layer,
                 f"The first loss is {loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
                 f"deviation of {_logits(vitals).sd:.2g}.",
-                severity="error" if loss > guess + _GRAVE + chance else "warning",
+                severity="error" if loss > guess + _GRAVE + chance and _is_direct(vitals) else "warning",
                 observed=loss,
                 expected=f"at most {guess + _EXCESS + chance:.3g}",
                 fix=_head(vitals),
@@ -150,6 +152,14 @@ def baseline(vitals: Vitals) -> float | None:
     if kind == "binary_cross_entropy":
         return math.log(2)
     return target.variance if kind == "mse" and target.variance else None
+
+
+def _is_direct(vitals: Vitals) -> bool:
+    """Return whether outputs are what the last layer makes, or probabilities of that."""
+    output = vitals.output
+    last = [one.output.scale for one in vitals.layers if one.name == output.layer]
+    made = bool(output.ends_in) or not last
+    return made or any(math.isclose(scale, output.values.scale, rel_tol=1e-3) for scale in last)
 
 
 def _gain(vitals: Vitals) -> float:

@@ -9,6 +9,7 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Vitals
 
 _SATURATED = 0.25, 0.5
+_CUT = 0.317
 _DEAD = 0.5, 0.9
 _PLACES = 256
 _FOCUSED = 0.3
@@ -22,6 +23,7 @@ class SaturatedUnits(Rule):
     **What it checks.** The share of a layer's values where |tanh| > 0.97, or a sigmoid is outside of
     0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt. Of
     gates (PyTorch's `LSTM` and `GRU` of one layer) biases do not count, which may hold one open on purpose.
+    Of a hard tanh it is the share beyond the 32 % that it cuts off standard normal inputs, as behind a norm.
 
     **Why it matters.** Gradients are multiplied by the slope: below 0.06 for tanh, 0.03 for a sigmoid.
 
@@ -36,11 +38,11 @@ class SaturatedUnits(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first saturated layer, with all others."""
-        found = [layer for layer in _inner(vitals) if (layer.saturated or 0) > _SATURATED[0]]
+        found = [layer for layer in _inner(vitals) if _too_many(layer) > _SATURATED[0]]
         if not found:
             return
         first = found[0]
-        worst = max(layer.saturated or 0 for layer in found)
+        worst = max(map(_too_many, found))
         also = f", and {len(found) - 1} more activations" if len(found) > 1 else ""
         yield self.finding(
             first,
@@ -159,6 +161,12 @@ class FocusedAttention(Rule):
             fix=Fix('fanin.initialize(model, "auto", inputs=...) for its queries and keys', scheme="auto"),
             layers={layer.name: layer.entropy for layer in found},
         )
+
+
+def _too_many(layer: Layer) -> float:
+    """Return the share of saturated values, beyond what the function has of standard normal inputs."""
+    usual = _CUT if layer.function == "hardtanh" else 0.0
+    return ((layer.saturated or 0.0) - usual) / (1 - usual)
 
 
 def _is_dead(vitals: Vitals, layer: Layer) -> bool:

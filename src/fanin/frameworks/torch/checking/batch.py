@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking import units
@@ -51,7 +52,8 @@ class Batch:
 
         if isinstance(x, Mapping):
             return cls((), {str(key): moved(value) for key, value in x.items()}, moved(y), described)
-        if isinstance(x, tuple | list) and any(hasattr(one, "shape") for one in x):
+        packed = hasattr(x, "_fields")  # a named tuple, as a packed sequence is, is one input
+        if isinstance(x, tuple | list) and not packed and any(hasattr(one, "shape") for one in x):
             return cls(tuple(map(moved, x)), {}, moved(y), described)
         return cls((moved(x),), {}, moved(y), described)
 
@@ -80,7 +82,9 @@ class Batch:
 
     def inputs(self) -> tuple[Input, ...]:
         """Return what rules need to know of the inputs."""
-        return tuple(self._input(name, value) for name, value in self.tensors)
+        values = (*enumerate(self.args), *self.kwargs.items())
+        packed = ((str(name), one.data) for name, one in values if isinstance(one, PackedSequence))
+        return tuple(self._input(name, value) for name, value in (*self.tensors, *packed))
 
     def _input(self, name: str, value: torch.Tensor) -> Input:
         spread, shape = units.spread(value), tuple(value.shape)
@@ -93,7 +97,9 @@ class Batch:
 
 def _features(value: torch.Tensor) -> tuple[tuple[float, float] | None, float]:
     """Return the smallest and largest standard deviation of features that vary, and the share of others."""
-    if value.ndim != 2 or value.shape[0] < 2 or not torch.isfinite(value).all():
+    if value.ndim != 2 or value.shape[0] < 2 or value.layout != torch.strided:
+        return None, 0.0
+    if not torch.isfinite(value).all():
         return None, 0.0
     sds = value.double().std(0, correction=0)
     varied = sds[sds > 1e-12 * sds.max()]
@@ -128,9 +134,9 @@ def main_output(result: Any, model: nn.Module) -> torch.Tensor:
         found = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
         if isinstance(found, torch.Tensor) and found.is_floating_point():
             return found
-    for tensor in tensors_of(result):
-        if tensor.is_floating_point() and tensor.ndim:
-            return tensor
+    floating = [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
+    if floating:
+        return next((tensor for tensor in floating if tensor.ndim), floating[0])
     raise FaninError(
         f"{type(model).__name__} returns no tensor of floating numbers.",
         expected="a model that returns what it computes",

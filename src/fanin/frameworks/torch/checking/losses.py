@@ -81,7 +81,7 @@ class Comparison(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in _KINDS:
+        if func in _KINDS and not _is_mapped((*args, *kwargs.values())):
             kind, logits = _KINDS[func]
             given = dict(zip(("input", "target"), args, strict=False)) | kwargs
             weight = given.get("pos_weight") if given.get("weight") is None else given["weight"]
@@ -90,6 +90,11 @@ class Comparison(TorchFunctionMode):
             self._seen.append(Compared(kind, logits, given.get("input"), given.get("target"), weight, mean))
             return result
         return func(*args, **kwargs)
+
+
+def _is_mapped(given: tuple[Any, ...]) -> bool:
+    """Return whether `torch.func` maps a loss over examples: one of them tells little."""
+    return any(units.unwrapped(one) is not one for one in given)
 
 
 def _mean(func: Callable[..., torch.Tensor], given: dict[str, Any]) -> float:

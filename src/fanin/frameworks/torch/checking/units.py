@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -57,7 +58,7 @@ def spread(tensor: torch.Tensor, *, whole: bool = False) -> Spread:
         >>> spread(torch.tensor([1.0, -3.0]))
         Spread(mean=-1.0, sd=2.0, largest=3.0, finite=True)
     """
-    values = tensor.detach()
+    values = dense(tensor.detach())
     if not values.numel():
         return Spread(0.0, 0.0, 0.0)
     few = values if whole else sampled(values)
@@ -68,6 +69,21 @@ def spread(tensor: torch.Tensor, *, whole: bool = False) -> Spread:
         low, high = torch.aminmax(few)
         return Spread(mean, math.sqrt(max(variance, 0.0)), max(abs(low.item()), abs(high.item())))
     return _of_finite(values)
+
+
+def dense(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a sparse tensor's own values, as of a matrix of neighbours; what is not sparse, as it is."""
+    if tensor.layout == torch.strided:
+        return tensor
+    return tensor.coalesce().values() if tensor.layout == torch.sparse_coo else tensor.values()
+
+
+def unwrapped(value: Any) -> Any:
+    """Return the tensor of all examples that `torch.func` maps a function over; anything else as it is."""
+    inside: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    while isinstance(value, torch.Tensor) and inside.is_functorch_wrapped_tensor(value):
+        value = inside.get_unwrapped(value)
+    return value
 
 
 def _of_finite(values: torch.Tensor) -> Spread:

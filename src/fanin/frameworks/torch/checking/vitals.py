@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +56,11 @@ def vitals(model: nn.Module, batch: Batch, loss: Loss = None, *, seed: int = 0) 
         seed: Of what is random, such as targets that are not given.
 
     Raises:
-        FaninError: The module or the loss fails, or nothing depends on the parameters.
+        FaninError: The module or the loss fails, nothing depends on the parameters, or it is one of
+            TorchScript.
     """
     model = uncompiled(model)
+    _check_watchable(model)
     if on_meta(iter(model.parameters())) or _is_lazy(model):
         return _unmade(model, batch)
     notes: list[str] = []
@@ -99,6 +101,20 @@ def of_width(model: nn.Module, batch: Batch, loss: Loss, width: int, *, seed: in
         gradients = _again(model, batch, loss, trained)
         scales = {name: units.spread(value).scale for name, value in run().items()}
         return Width(width, scales, moved(trained, gradients, run))
+
+
+def _check_watchable(model: nn.Module) -> None:
+    """Raise if a module is, or has, one of TorchScript: nothing sees what these call.
+
+    Raises:
+        FaninError: It is.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise FaninError(
+                f"{name or type(model).__name__} is a module of TorchScript, whose calls cannot be watched.",
+                fix="diagnose the module that torch.jit.script or torch.jit.trace was given",
+            )
 
 
 def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[str]) -> Vitals:
@@ -151,16 +167,26 @@ def _passed(model: nn.Module, batch: Batch, loss: Loss, watch: Watch) -> _Pass:
     with users_code(f"{type(model).__name__} fails"), comparison:
         result = _call(model, batch)
     output = main_output(result, model)
-    own = getattr(result, "loss", None)
-    if own is None and isinstance(result, dict):
-        own = result.get("loss")
-    if loss is None and isinstance(own, torch.Tensor) and own.requires_grad:
+    own = _own_loss(result)
+    if loss is None and own is not None and own.requires_grad:
         compared = comparison.of(output)
         return _Pass(output, own.mean(), compared, compared.kind)
     if loss is None:
         return _Pass(output, _weighted(output), losses.Compared(), "none")
     watch.paused = True
     return _compared(output if isinstance(loss, str) else _for_user(result, output), output, batch, loss)
+
+
+def _own_loss(result: Any) -> torch.Tensor | None:
+    """Return the loss that a module returns: one by this name, a number, or several numbers, which add up."""
+    if isinstance(result, torch.Tensor):
+        return None if result.ndim else result
+    own = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
+    if isinstance(own, torch.Tensor):
+        return own
+    parts = list(result.values()) if isinstance(result, Mapping) else []
+    numbers = bool(parts) and all(isinstance(one, torch.Tensor) and not one.ndim for one in parts)
+    return torch.stack(parts).sum() if numbers else None
 
 
 def _call(model: nn.Module, batch: Batch) -> Any:

@@ -134,7 +134,8 @@ class Watch(TorchFunctionMode):
             return self._within(func, args, kwargs)
         result = func(*args, **kwargs)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
-            self._take(func, args, kwargs, result)
+            given = {name: units.unwrapped(one) for name, one in kwargs.items()}
+            self._take(func, tuple(map(units.unwrapped, args)), given, units.unwrapped(result))
         return result
 
     def _within(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -291,7 +292,8 @@ class Watch(TorchFunctionMode):
     def _end(self, module: nn.Module, args: Any, result: Any) -> None:
         path = self._paths[id(module)]
         if self._wants(module, path):
-            output = next((one for one in tensors_of(result) if one.is_floating_point()), None)
+            tensors = map(units.unwrapped, tensors_of(result))
+            output = next((one for one in tensors if one.is_floating_point()), None)
             if isinstance(module, _RECURRENT) and output is not None:
                 self._recurrent(module, args, output)
             elif output is not None:
