@@ -490,6 +490,7 @@ _RULES: dict[str, Callable[[Node, list[list[_Axis]]], list[_Axis]]] = {
     "attention": _attention,
     "embedding": _embedding,
     "dropout": _first,
+    "noise": _first,
     "concat": _concat,
     "slice": _slice,
     "reshape": _reshape,

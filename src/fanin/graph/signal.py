@@ -26,6 +26,7 @@ Op = Literal[
     "attention",
     "embedding",
     "dropout",
+    "noise",
     "concat",
     "slice",
     "reshape",

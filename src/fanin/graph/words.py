@@ -112,6 +112,7 @@ _WORDS: dict[str, Callable[[Node, SignalGraph], str]] = {
     "matmul": lambda node, _: f"matmul {node.get('equation', '')}",
     "attention": _attention,
     "dropout": lambda node, _: f"dropout {node.get('rate', 0):g}",
+    "noise": lambda node, _: f"{node['kind']} noise",
     "recurrent": _recurrent,
     "scan": _scan,
     "loss": lambda node, _: f"loss {node.get('kind', '')}".replace("_", " "),

@@ -102,6 +102,8 @@ def _forward(graph, laws, random, axes):
             weights[node["weight"]] = value
         elif node.op == "dropout":
             value = _dropped(node, values[node.inputs[0]], random)
+        elif node.op == "noise":
+            value = _noise(node, random)
         elif node.op == "loss":
             value = _loss(
                 node["kind"],
@@ -164,6 +166,13 @@ def _dropped(node: Node, x, random):
     shape = [1 if axis in node["shared"] else size for axis, size in enumerate(x.shape)]
     keep = torch.rand(shape, generator=random) >= node["rate"]
     return x * keep / (1 - node["rate"])
+
+
+def _noise(node: Node, random):
+    sd = math.sqrt(node["variance"])
+    if node["kind"] == "normal":
+        return node["mean"] + sd * torch.randn(node.shape, generator=random)
+    return node["mean"] + sd * math.sqrt(12) * (torch.rand(node.shape, generator=random) - 0.5)
 
 
 def _loss(kind, x, random, targets=None, reduction="mean"):

@@ -29,7 +29,7 @@ from fanin.theory.propagation.rules.joins import concat
 from fanin.theory.propagation.rules.linear import linear
 from fanin.theory.propagation.rules.losses import loss, loss_gradient
 from fanin.theory.propagation.rules.maps import matmul
-from fanin.theory.propagation.rules.noise import dropout
+from fanin.theory.propagation.rules.noise import dropout, noise
 from fanin.theory.propagation.rules.norms import norm
 from fanin.theory.propagation.rules.padding import padded
 from fanin.theory.propagation.rules.pointwise import elementwise
@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     "concat": concat,
     "convolution": convolution,
     "dropout": dropout,
+    "noise": noise,
     "elementwise": elementwise,
     "embedding": embedding,
     "linear": linear,

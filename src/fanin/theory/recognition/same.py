@@ -7,7 +7,7 @@ from dataclasses import replace
 from fanin.graph.signal import Node
 from fanin.theory.recognition.draft import Draft, function
 
-_OWN = ("input", "dropout", "opaque", "scan")
+_OWN = ("input", "dropout", "noise", "opaque", "scan")
 """Ops of which two are not the same, even of the same inputs, or that are not compared."""
 
 

@@ -64,11 +64,11 @@ def test_attention_keeps_its_dropout():
     assert [node["rate"] for node in graph if node.op == "dropout"] == pytest.approx([0.4] * 3)
 
 
-def test_noise_is_opaque():
+def test_random_numbers():
     class Noisy(nn.Module):
         def forward(self, x):
-            return x + torch.randn_like(x)
+            return x + torch.randn_like(x) - torch.empty_like(x).exponential_()
 
-    assert _one(signal_graph(Noisy(), (torch.zeros(2, 3),)), "opaque")["operator"].startswith(
-        "aten.randn_like"
-    )
+    graph = signal_graph(Noisy(), (torch.zeros(2, 3),))
+    assert (_one(graph, "noise")["kind"], _one(graph, "noise").inputs) == ("normal", ("x",))
+    assert _one(graph, "opaque")["operator"].startswith("aten.exponential")

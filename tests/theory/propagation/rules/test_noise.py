@@ -37,3 +37,15 @@ def test_everything_dropped():
     x = m.input(4, N)
     y = m.dropout(x, 1.0)
     assert isinstance(run(m.graph(y), {}).values[y], Unknown)
+
+
+@pytest.mark.parametrize(("kind", "mean", "variance"), [("normal", 0.0, 1.0), ("uniform", 0.5, 1 / 12)])
+def test_random_numbers(kind, mean, variance):
+    """As a variational autoencoder draws its code: m + exp(v / 2) e."""
+    m = Maker()
+    x = m.input(4, 6, N)
+    level, spread = m.linear(x, N), m.apply("exp", m.linear(x, N, variance=0.25 / N))
+    drawn = m.node("noise", level, shape=(4, 6, N), kind=kind, mean=mean, variance=variance)
+    y = m.apply("add", level, m.apply("multiply", spread, drawn))
+    after = m.linear(y, N)
+    agree(m.graph(after), [level, spread, drawn, y, after], {x: LAW}, tolerance=0.02, draws=1200)

@@ -65,6 +65,13 @@ class Builder:
         """Return the name of a value's node, "" where it has none."""
         return value.node or self._weights.get(value.weight, "")
 
+    def latest(self, shape: tuple[int, ...]) -> Value | None:
+        """Return the last value of a shape that signals make."""
+        for node in reversed(self.nodes):
+            if node.shape == shape and node.op not in ("parameter", "constant") and "float" in node.dtype:
+                return Value(node.shape, node.dtype, node.name, data=True)
+        return None
+
     def output(self, value: Value) -> str:
         """Return the name of a value's node, which is added where there is none."""
         return self._named(value)

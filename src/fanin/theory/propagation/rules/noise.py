@@ -1,16 +1,19 @@
-"""Dropout: values that stay by chance, and grow by what others lose."""
+"""Values that stay by chance, and grow by what others lose; and values that are drawn."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from scipy.special import ndtri
+import numpy as np
+from scipy.special import ndtr, ndtri
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
+from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.evening import product, times
 from fanin.theory.propagation.places import SAMPLES
-from fanin.theory.propagation.signal import Result, Signal, Unknown, Value
+from fanin.theory.propagation.signal import STILL, Chain, Result, Signal, Unknown, Value
 
 
 def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -28,3 +31,18 @@ def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
     factors = (drawn >= ndtri(rate)) / (1 - rate)
     y = replace(x, values=product(x.values, factors), chain=None, normal=False)
     return Result(y, lambda cotangent: [times(cotangent, factors)])
+
+
+def noise(node: Node, inputs: list[Value], context: Context) -> Result:
+    """Return random numbers of the shape of a value; its gradient is 0."""
+    x = inputs[0]
+    if not isinstance(x, Signal):
+        return Result(Unknown(f"{node.name}: random numbers of the shape of what is no signal"))
+    one = np.eye(len(x.places))
+    drawn = context.population(joined(one, 0 * one))
+    if node["kind"] == "uniform":
+        drawn = math.sqrt(12) * (ndtr(drawn) - 0.5)
+    values = node["mean"] + math.sqrt(node["variance"]) * drawn
+    chain = Chain(values, STILL, lambda z: z)
+    y = Signal(values, x.places, x.width, x.examples, STILL, chain, normal=node["kind"] == "normal")
+    return Result(y, lambda cotangent: [cotangent.times(0.0)])

@@ -38,6 +38,26 @@ def _noise(call: Call) -> Result:
     return made
 
 
+@converts("randn_like", "randn", "normal")
+def _normal(call: Call) -> Result:
+    mean, sd = (call.get(name) for name in ("mean", "std"))
+    return _random(call, "normal", 0.0 if mean is None else mean, 1.0 if sd is None else sd)
+
+
+@converts("rand_like", "rand")
+def _uniform(call: Call) -> Result:
+    return _random(call, "uniform", 0.5, 12**-0.5)
+
+
+def _random(call: Call, kind: str, mean: object, sd: object) -> Result:
+    """Return random numbers; their axes are those of the last value that has their shape."""
+    like = call.graph.latest(call.shape)
+    if like is None or not isinstance(mean, float | int) or not isinstance(sd, float | int):
+        return call.opaque("random")
+    how: dict[str, Attribute] = {"kind": kind, "mean": float(mean), "variance": float(sd) ** 2}
+    return call.graph.add("noise", [like], call.shape, call.dtype, how)
+
+
 def _same_everywhere(x: Value) -> float | None:
     if x.tensor is None or not x.size:
         return None
