@@ -499,3 +499,26 @@ def test_layers_that_are_called_again_are_no_short_chain():
     again = [layer(f"{n}#2", gradient=1e-4, source=1.0 + n) for n in range(3)]
     weights = [parameter(f"{n}.weight") for n in range(3)]
     assert not codes(vitals([*once, *again], weights))
+
+
+@pytest.mark.parametrize(("few", "found"), [(1, ["SAT101", "BWD101"]), (5, ["SAT101"])])
+def test_gradients_that_vanish_beside_a_few_saturated_layers(few, found):
+    def between(number):
+        one = activation(function="sigmoid", saturated=0.6 if number < few else 0.0)
+        return replace(one, name=f"act{number}")
+
+    weighted = line(0.1, 8, "backward")
+    weights = [parameter(f"{one.name}.weight", gradient=one.gradient.scale) for one in weighted]
+    layers = [one for n, each in enumerate(weighted) for one in (each, between(n))]
+    assert codes(vitals(layers, weights)) == found
+
+
+@pytest.mark.parametrize(
+    ("factor", "last", "found"), [(0.05, 0.1, ["BWD101"]), (0.1, 1.0, []), (0.5, 1e-3, [])]
+)
+def test_gradients_of_a_few_layers_that_vanish_steeply(factor, last, found):
+    """A small last layer makes all gradients before it small, and those alike."""
+    norms = [last * factor**2, last * factor, last, 1.0]
+    layers = [layer(str(n), gradient=norm) for n, norm in enumerate(norms)]
+    parameters = [parameter(f"{n}.weight", gradient=norm) for n, norm in enumerate(norms)]
+    assert codes(vitals(layers, parameters)) == found

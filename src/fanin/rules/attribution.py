@@ -71,6 +71,17 @@ def _with(cause: Finding, consequence: Finding) -> Finding:
 
 def _cause(finding: Finding, causes: Sequence[Finding]) -> int | None:
     for place, cause in enumerate(causes):
-        if cause.severity != "info" and finding.code.startswith(EXPLAINS.get(cause.code, ("-",))):
+        if cause.severity != "info" and _follows(finding, cause):
             return place
     return None
+
+
+def _follows(finding: Finding, cause: Finding) -> bool:
+    """Return whether a finding may come from a cause.
+
+    Gradients that vanish along many layers come from units that are saturated where half of these layers have
+    such units; if only those next to the inputs have, there are two faults.
+    """
+    if (cause.code, finding.code) == ("SAT101", "BWD101"):
+        return 2 * len(cause.evidence.get("layers", ())) >= len(finding.evidence.get("layers", ()))
+    return finding.code.startswith(EXPLAINS.get(cause.code, ("-",)))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 
-from fanin.rules.depth import A_LAYER, GRAVE, LAYERS, Slope, longest, slope, slopes
+from fanin.rules.depth import A_LAYER, GRAVE, LAYERS, Slope, chains, longest, slope, slopes
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Vitals
 
 _GONE = 1e-6
 _UNEVEN = 1e-3
+_STEEP = 3.0
+_FEWEST = 3
 _TINY = 1e-4
 _HUGE = 1e6
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), another activation, skips or norms', scheme="auto")
@@ -28,7 +31,8 @@ class VanishingGradient(Rule):
     **What it checks.** The norm of the gradient with respect to the outputs of layers with weights, in chains
     that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 100 in all (1,000 over 3
     to 5); an error where less than 1e-6 is left. Over 6 layers and more the gradients of their weights have
-    to shrink too, by 1,000 in all.
+    to shrink too, by 1,000 in all; where there are no norms that is enough for fewer layers, if 3 or more
+    before the last shrink to a third at each.
 
     **Why it matters.** The first layers do not learn, or learn long after the last ones.
 
@@ -36,7 +40,8 @@ class VanishingGradient(Rule):
     whatever their weights. A weight's gradient is the product of what comes back and what the layer reads:
     where signals shrink on their way forward as well, or skips go around the layers, it stays. AlexNet's
     4e-4 and VGG's 3e-3 over their whole depth are healthy, and their weights' gradients are within 20 of each
-    other; NeRF's, with PyTorch's default weights, within 700. Faults have 1e-5 to 1e-7.
+    other; NeRF's, with PyTorch's default weights, within 700, by 0.55 a layer. Faults have 1e-5 to 1e-7, and
+    sigmoids of a few layers 1e-3, at a quarter a layer.
 
     **Instead.** An activation whose slope is near 1 at 0, weights at the edge of chaos
     (`fanin.initialize(model, "auto")`), skips, or norms.
@@ -50,7 +55,7 @@ class VanishingGradient(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the chains whose gradients vanish."""
         grown = (one for one in slopes(vitals, _norm, head=True) if one.explodes)  # along the way forward
-        for found in longest(one for one in grown if _uneven(vitals, one)):
+        for found in longest((*(one for one in grown if _uneven(vitals, one)), *_steep(vitals))):
             yield _sloped(self, found, "shrink", "error" if found.total > 1 / _GONE else "warning")
 
 
@@ -153,6 +158,20 @@ def _uneven(vitals: Vitals, found: Slope) -> bool:
     if len(found.layers) < LAYERS or len(known) < 2:
         return True
     return slope(known, lambda layer: norms[layer.name]).total > 1 / _UNEVEN
+
+
+def _steep(vitals: Vitals) -> Iterator[Slope]:
+    """Yield chains in which gradients of weights shrink by a lot at each layer, the last one aside."""
+    if any(layer.kind == "norm" for layer in vitals.layers):
+        return
+    for chain in chains(vitals):
+        known = [layer for layer in chain if _of_weights(vitals, layer) > 0 and _norm(layer) > 0]
+        if len(known) <= _FEWEST:
+            continue
+        weights, hidden = (slope(some, partial(_of_weights, vitals)) for some in (known, known[:-1]))
+        signals = slope(known, _norm)
+        if weights.total > 1 / _UNEVEN and hidden.factor > _STEEP and signals.factor > A_LAYER:
+            yield signals
 
 
 def _of_weights(vitals: Vitals, layer: Layer) -> float:
