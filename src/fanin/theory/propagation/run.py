@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fanin.graph.axes import Axes, axes_of
-from fanin.graph.signal import Law, Node, SignalGraph, Weight
+from fanin.graph.signal import Law, Node, SignalGraph
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
@@ -19,6 +19,7 @@ from fanin.theory.propagation.draws import Normals, one_thread
 from fanin.theory.propagation.folding import folded
 from fanin.theory.propagation.gathering import gathered
 from fanin.theory.propagation.inputs import InputLaw
+from fanin.theory.propagation.laws import centred
 from fanin.theory.propagation.overlaps import overlap_of
 from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
@@ -54,6 +55,7 @@ from fanin.theory.propagation.signal import (
     Unknown,
     Value,
 )
+from fanin.theory.propagation.spectral import normalized
 
 RULES: dict[str, Rule] = {
     "attention": attention,
@@ -83,7 +85,6 @@ RULES: dict[str, Rule] = {
 _ROWS = 9, 14  # powers of 2: fewest and most
 _NODES = 200  # numbers a place that a step of a recurrence keeps
 _NUMBERS = 40_000_000  # of all values, for the sake of memory
-_SIGMAS = 5.0
 _FEWEST = 3  # steps of a loop
 
 
@@ -123,7 +124,7 @@ def run(
         seed: Of the populations.
         rows: Channels that are followed; by default as many as places allow.
     """
-    graph = folded(graph)
+    graph = folded(normalized(graph))
     axes = axes_of(graph)
     graph = gathered(graph, axes)
     blocks = _unrolled(graph, axes) | _blocks(graph)
@@ -216,15 +217,7 @@ def _parameter(node: Node, context: Context) -> Kernel:
     law, factor = node.get("law"), node.get("factor", 1.0)
     if law is not None:
         return Kernel(Law(*law), node.shape, weight.name, factor)
-    return Kernel(_centred(weight), node.shape, weight.name, factor, weight.parts, weight.axis)
-
-
-def _centred(weight: Weight) -> Law | None:
-    """Return a weight's law, with mean 0 where so many values' mean may be a chance of theirs."""
-    law = weight.law
-    if law is None or not law.mean or law.mean**2 * weight.size > _SIGMAS**2 * law.variance:
-        return law
-    return replace(law, mean=0.0, variance=law.second_moment)
+    return Kernel(centred(weight), node.shape, weight.name, factor, weight.parts, weight.axis)
 
 
 def _constant(node: Node) -> Fixed:
