@@ -194,6 +194,8 @@ def _logits(vitals: Vitals) -> Spread:
 
 
 def _head(vitals: Vitals) -> Fix:
+    if not _is_direct(vitals):
+        return Fix("a smaller factor, or a larger temperature, of what the loss takes")
     return Fix(
         f'a smaller last layer: fanin.initialize(model, "auto"), or zeros for {vitals.output.layer}',
         scheme="auto",

@@ -45,10 +45,22 @@ def vitals(model: nn.Module, x: Any, y: Any, *, loss: Any, given: Given | None, 
         raise FaninError(f"{loss!r} is no loss.", expected="a function (outputs, targets), a name, or None")
     if given is not None:
         x = _drawn(given, model, seed)
-    found = of_batch(model, Batch.of(x, y, like=model, described=given is not None), loss, seed=seed)
+    batch = Batch.of(x, y, like=model, described=given is not None)
+    try:
+        found = of_batch(model, batch, loss, seed=seed)
+    except FaninError as error:
+        raise _for_ids(error, given) from error
     return replace(
         declared(found, partial(inventory, model), partial(_gates, model)), untied=tuple(lost(model))
     )
+
+
+def _for_ids(error: FaninError, given: Given | None) -> FaninError:
+    """Return an error with how to describe ids, if numbers were drawn where a table wants these."""
+    if given is None or "'indices'" not in error.what or any(one.tokens for one in given):
+        return error
+    shape = "x".join(map(str, next(iter(given)).shape))
+    return FaninError(error.what, expected="ids, which are whole numbers", fix=f'inputs="{shape}:tokens"')
 
 
 def _gates(model: nn.Module, name: str) -> Any:

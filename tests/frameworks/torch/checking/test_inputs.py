@@ -97,3 +97,11 @@ def test_functions_that_are_mapped():
 def test_torchscript_is_refused(make):
     with pytest.raises(FaninError, match="TorchScript"):
         fanin.diagnose(make(nn.Linear(8, 3)), torch.randn(16, 8), CLASSES, loss="cross_entropy")
+
+
+def test_ids_that_are_described_as_numbers():
+    net = nn.Sequential(nn.Embedding(50, 8), nn.Flatten(), nn.Linear(64, 3))
+    with pytest.raises(FaninError, match="indices") as raised:
+        fanin.diagnose(net, inputs=(4, 8))
+    assert raised.value.fix == 'inputs="4x8:tokens"'
+    assert not fanin.diagnose(net, inputs="4x8:tokens").at_least("warning")
