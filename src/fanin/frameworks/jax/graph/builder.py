@@ -114,7 +114,16 @@ class Builder:
             return self.constant(value).node
         if isinstance(value, Spread):
             return self.add("broadcast", (value.of,), value.shape, value.dtype, axes=value.axes).node
-        return self.add("opaque", (), value.shape, _dtype(value), stem="random", operator="random").node
+        return self._random(value).node
+
+    def _random(self, value: Drawn) -> Made:
+        """Return the node of random numbers; their axes are those of the last signal that has their shape."""
+        same = (node for node in reversed(self.nodes.values()) if node.shape == value.shape)
+        like = next((node for node in same if node.name in self._varies), None)
+        if like is None or not value.law or value.shared:
+            return self.add("opaque", (), value.shape, _dtype(value), stem="random", operator="random")
+        read = Made(like.name, like.shape, np.dtype(like.dtype))
+        return self.add("noise", (read,), value.shape, _dtype(value), told=value.law)
 
     def made(self, value: Value) -> Made:
         """Return a value as that of a node."""

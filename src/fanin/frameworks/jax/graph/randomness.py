@@ -56,6 +56,14 @@ def _shared(equation: Any, value: Drawn, shape: tuple[int, ...]) -> tuple[int, .
     return value.shared if shape == value.shape else ()
 
 
+def normal(equation: Any) -> list[Value] | None:
+    """Return normal numbers where a call of JAX' own function makes them; None for any other call."""
+    if equation.params.get("name") != "_normal":
+        return None
+    aval = equation.outvars[0].aval
+    return [Drawn(tuple(aval.shape), aval.dtype, sd=1.0)]
+
+
 def uniform(equation: Any, inputs: Sequence[Value]) -> list[Value] | None:
     """Return uniform numbers where a call of JAX' own function makes them; None for any other call."""
     if equation.params.get("name") != "_uniform" or len(inputs) != 3 or not isinstance(inputs[0], Drawn):
@@ -73,12 +81,28 @@ def _with_number(name: str, value: Drawn, number: float, *, first: bool) -> Draw
         if name == "mul" or (name == "div" and first):
             return replace(value, on=value.on * number if name == "mul" else value.on / number)
         return None
+    if value.sd is not None:
+        return _normal_with(name, value, number, first=first)
     if value.low is None:
         return None
-    if name == "add":
-        return replace(value, low=value.low + number, high=value.high + number)
+    if name == "add" or (name == "sub" and first):
+        moved = number if name == "add" else -number
+        return replace(value, low=value.low + moved, high=value.high + moved)
+    if name == "mul" and number > 0:
+        return replace(value, low=value.low * number, high=value.high * number)
     compares = name if first else _FLIPPED.get(name, "")
     if compares not in _FLIPPED:
         return None
     below = float(np.clip((number - value.low) / (value.high - value.low), 0, 1))
     return replace(value, keep=below if compares in ("lt", "le") else 1 - below, on=1.0, low=None)
+
+
+def _normal_with(name: str, value: Drawn, number: float, *, first: bool) -> Drawn | None:
+    """Return what normal numbers and a number make; None where that is not normal."""
+    assert value.sd is not None
+    if name == "add" or (name == "sub" and first):
+        return replace(value, mean=value.mean + (number if name == "add" else -number))
+    if name == "mul" or (name == "div" and first):
+        factor = number if name == "mul" else 1 / number
+        return replace(value, mean=value.mean * factor, sd=value.sd * abs(factor))
+    return None

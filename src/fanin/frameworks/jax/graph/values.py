@@ -82,6 +82,8 @@ class Drawn:
         low: Of uniform numbers, their lower bound; None for any other.
         high: Of uniform numbers, their upper bound.
         shared: Axes along which all elements are the same.
+        mean: Of normal numbers, their mean.
+        sd: Of normal numbers, their standard deviation; None for any other.
     """
 
     shape: Shape
@@ -91,6 +93,21 @@ class Drawn:
     low: float | None = None
     high: float = 1.0
     shared: tuple[int, ...] = ()
+    mean: float = 0.0
+    sd: float | None = None
+
+    @property
+    def law(self) -> dict[str, Any]:
+        """Their distribution, as the op "noise" has it; empty where nobody knows it."""
+        if self.sd is not None:
+            return {"kind": "normal", "mean": self.mean, "variance": self.sd**2}
+        if self.low is not None and self.keep is None:
+            return {
+                "kind": "uniform",
+                "mean": (self.low + self.high) / 2,
+                "variance": (self.high - self.low) ** 2 / 12,
+            }
+        return {}
 
 
 Value = Known | Made | Spread | Drawn

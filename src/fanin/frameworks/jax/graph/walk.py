@@ -11,7 +11,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from fanin.frameworks.jax.graph.builder import Builder
-from fanin.frameworks.jax.graph.randomness import drawn, draws, uniform
+from fanin.frameworks.jax.graph.randomness import drawn, draws, normal, uniform
 from fanin.frameworks.jax.graph.sources import is_librarys, line_of
 from fanin.frameworks.jax.graph.table import LOOPS, TABLE
 from fanin.frameworks.jax.graph.tags import Place, output_of, scope_of
@@ -88,7 +88,7 @@ class Reader:
             return inputs
         if draws(equation):
             return [Drawn(tuple(var.aval.shape), var.aval.dtype) for var in equation.outvars]
-        if (found := uniform(equation, inputs)) is not None:
+        if (found := normal(equation) or uniform(equation, inputs)) is not None:
             return found
         if equation.primitive.name in _CALLS:
             return self.call(equation, equation.params[_CALLS[equation.primitive.name]], inputs)
