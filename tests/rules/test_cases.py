@@ -7,6 +7,7 @@ import fanin
 from fanin.rules.finding import at_least
 from rules.faulty import CLEAR, HEALTHY, MODERATE, Case
 from rules.faulty_wiring import WIRING
+from rules.healthy import WRITTEN
 
 
 def _found(case: Case):
@@ -27,7 +28,7 @@ def test_faults(case):
         assert all(one.severity != "error" for one in found)
 
 
-@pytest.mark.parametrize("case", HEALTHY, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", HEALTHY + WRITTEN, ids=lambda case: case.name)
 def test_healthy_models(case):
     limit = "error" if case.moderate else "warning"
     assert not [(one.code, one.message) for one in _found(case) if at_least(one.severity, limit)]

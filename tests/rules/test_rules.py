@@ -297,8 +297,9 @@ def test_inputs():
     assert not codes(vitals([first, layer("1")], inputs=(replace(raw, described=True),)))
     assert not codes(vitals([first, layer("1")], inputs=(replace(raw, tokens=True),)))
     assert codes(vitals(inputs=(replace(raw, values=spread(0.001), features=(1e-3, 1e-3)),))) == ["INP103"]
-    sparse = replace(raw, values=spread(0.02, largest=1.0), features=(1e-2, 3e-2))
+    sparse = replace(raw, values=spread(0.02), features=(1e-2, 3e-2), zeros=0.9)
     assert not codes(vitals(inputs=(sparse,)))
+    assert codes(vitals(inputs=(replace(sparse, values=spread(0.01)),))) == ["INP103"]
     uneven = replace(raw, values=spread(1.0), features=(1e-3, 1.0))
     assert codes(vitals(inputs=(uneven,))) == ["INP102"]
     for kind, found in (("Normalization", []), ("BatchNorm1d", []), ("LayerNorm", ["INP102"])):

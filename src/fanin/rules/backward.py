@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from fanin.rules.depth import A_LAYER, GRAVE, LAYERS, Slope, chains, longest, slope, slopes
+from fanin.rules.depth import A_LAYER, GRAVE, LAYERS, Slope, chains, is_loop, longest, slope, slopes
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Layer, Vitals
@@ -166,7 +166,7 @@ def _steep(vitals: Vitals) -> Iterator[Slope]:
         return
     for chain in chains(vitals):
         known = [layer for layer in chain if _of_weights(vitals, layer) > 0 and _norm(layer) > 0]
-        if len(known) <= _FEWEST:
+        if len(known) <= _FEWEST or is_loop(vitals, chain):
             continue
         weights, hidden = (slope(some, partial(_of_weights, vitals)) for some in (known, known[:-1]))
         signals = slope(known, _norm)

@@ -59,13 +59,12 @@ def slopes(vitals: Vitals, scale: Callable[[Layer], float], *, head: bool) -> It
     """
     # Between norms a few layers are a branch, or lie side by side as queries, keys and values do.
     branches = any(layer.kind == "norm" for layer in vitals.layers)
-    again = {_own(layer) for layer in vitals.layers if "#" in layer.name}
     for chain in chains(vitals):
         kept = [layer for layer in chain if scale(layer) > 0 and math.isfinite(scale(layer))]
         hidden = [layer for layer in kept if layer.name != vitals.output.layer]  # a small head is meant
         if len(kept) >= LAYERS:
             yield slope(kept if head else hidden, scale, IN_ALL)
-        elif len(hidden) >= _FEWEST and not branches and not again & {_own(layer) for layer in chain}:
+        elif len(hidden) >= _FEWEST and not branches and not is_loop(vitals, chain):
             yield slope(hidden, scale, _FEW)
 
 
@@ -87,6 +86,12 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
                 yield chain
             chain = [*chain[:beside], layer]
     yield chain
+
+
+def is_loop(vitals: Vitals, chain: Sequence[Layer]) -> bool:
+    """Return whether a layer of a chain is called again: its weights learn from all calls."""
+    again = {_own(layer) for layer in vitals.layers if "#" in layer.name}
+    return any(_own(layer) in again for layer in chain)
 
 
 def _beside(layer: Layer, chain: Sequence[Layer]) -> int | None:

@@ -14,7 +14,7 @@ _RAW = 5.0
 _RATIO = 100.0
 _SMALL = 0.05
 _NEAR = 1e-3
-_SPARSE = 10.0
+_SPARSE = 0.5
 _STANDARDIZE = Fix("standardize the inputs: (x - mean) / sd of each feature", inputs=True)
 
 
@@ -106,8 +106,8 @@ class SmallInput(Rule):
     """Inputs are too small, as if they were normalized twice.
 
     **What it checks.** The standard deviation of an input, below 0.05, where no norm follows the first layer.
-    Sparse inputs, whose largest value is above 10 standard deviations, are left out, and so is what no layer
-    with weights reads, where there are several inputs.
+    Sparse inputs, most of which is 0, are left out where the rest is of a scale above 0.05, and so is what no
+    layer with weights reads, where there are several inputs.
 
     **Why it matters.** Signals begin as small as that: the first layer's biases, once they learn, outweigh
     its inputs.
@@ -174,7 +174,8 @@ def _is_read(vitals: Vitals, given: Input) -> bool:
 
 def _is_sparse(given: Input) -> bool:
     """Return whether most values are 0, and those that are not are far from it."""
-    return given.values.largest > _SPARSE * given.values.scale
+    share = 1 - given.zeros
+    return share < _SPARSE and given.values.scale > _SMALL * math.sqrt(share)
 
 
 def _data(vitals: Vitals) -> Iterator[Input]:

@@ -155,6 +155,7 @@ class Input:
         constant: Share of the features that are the same in all examples.
         tokens: Whether it looks up rows of tables.
         described: Whether it is drawn, not the user's data.
+        zeros: Share of exact zeros.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Input:
     constant: float = 0.0
     tokens: bool = False
     described: bool = False
+    zeros: float = 0.0
 
 
 @dataclass(frozen=True)

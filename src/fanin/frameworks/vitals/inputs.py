@@ -34,7 +34,8 @@ def input_of(name: str, value: Array, *, described: bool = False) -> Input:
     if value.dtype.kind in "iub":
         return Input(name, shape, spread, tokens=value.dtype != np.uint8, described=described)
     features, constant = _features(value)
-    return Input(name, shape, spread, features, constant, described=described)
+    zeros = units.zeros(value)
+    return Input(name, shape, spread, features, constant, described=described, zeros=zeros)
 
 
 def _features(value: Array) -> tuple[tuple[float, float] | None, float]:

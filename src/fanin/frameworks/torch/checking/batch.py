@@ -92,7 +92,8 @@ class Batch:
             images = value.dtype == torch.uint8
             return Input(name, shape, spread, tokens=not images, described=self.described)
         features, constant = _features(value)
-        return Input(name, shape, spread, features, constant, described=self.described)
+        zeros = units.zeros(units.dense(value))
+        return Input(name, shape, spread, features, constant, described=self.described, zeros=zeros)
 
 
 def _features(value: torch.Tensor) -> tuple[tuple[float, float] | None, float]:

@@ -61,7 +61,7 @@ def spread(tensor: torch.Tensor, *, whole: bool = False) -> Spread:
     values = dense(tensor.detach())
     if not values.numel():
         return Spread(0.0, 0.0, 0.0)
-    few = values if whole else sampled(values)
+    few = as_real(values if whole else sampled(values))
     few = few.float() if few.dtype not in (torch.float32, torch.float64) else few
     variance, mean = (one.item() for one in torch.var_mean(few, correction=0))
     finite = whole or math.isfinite(values.sum(dtype=torch.float32).item())
@@ -76,6 +76,11 @@ def dense(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.layout == torch.strided:
         return tensor
     return tensor.coalesce().values() if tensor.layout == torch.sparse_coo else tensor.values()
+
+
+def as_real(tensor: torch.Tensor) -> torch.Tensor:
+    """Return real and imaginary parts along the last axis, one after the other; real numbers as they are."""
+    return torch.view_as_real(tensor).flatten(-2) if tensor.is_complex() else tensor
 
 
 def unwrapped(value: Any) -> Any:
@@ -139,7 +144,7 @@ def fingerprints(units: torch.Tensor, *, centred: bool = False) -> torch.Tensor:
         units: (units, places).
         centred: Whether units are equal that differ by a constant, such as a bias.
     """
-    wide = units[:, :: max(units.shape[1] // (1 << 12), 1)]
+    wide = as_real(units[:, :: max(units.shape[1] // (1 << 12), 1)])
     wide = wide.float() if wide.dtype not in (torch.float32, torch.float64) else wide
     wide = wide - wide.mean(1, keepdim=True) if centred else wide
     steps = torch.arange(1, wide.shape[1] + 1, device=wide.device, dtype=wide.dtype)
@@ -198,7 +203,7 @@ def similarity(tensor: torch.Tensor) -> tuple[float | None, float | None]:
     """
     if tensor.ndim < 2 or tensor.shape[0] < 2:
         return None, None
-    rows = tensor.detach().flatten(1)
+    rows = as_real(tensor.detach().flatten(1))
     rows = rows[:, :: max(rows.shape[1] // _FEATURES, 1)].float()
     scale = rows.square().mean().sqrt().item()
     if not scale or not math.isfinite(scale):
