@@ -13,6 +13,7 @@ _LARGE = 50.0
 _OPEN = 0.5
 _CLOSED = -3.5
 _RETAINED = 0.01
+_SCALES = ("weight", "gamma", "scale")
 
 
 class UnusualScale(Rule):
@@ -93,6 +94,42 @@ class HalfOpenForgetGate(Rule):
                 return
 
 
+class DrawnNormScale(Rule):
+    """Scales of norms are drawn around 0, as if they were kernels.
+
+    **What it checks.** Scales of batch norms whose mean is smaller than their standard deviation.
+
+    **Why it matters.** A channel is multiplied by its scale: half of them change their sign, many are almost
+    gone, and all are as small as the draw. The next norm divides by it again, with an epsilon that counts
+    then. It comes from a loop that draws all parameters, or from DCGAN's N(1, 0.02) without its 1.
+
+    **Evidence.** Scales begin with 1, or with 0 at the end of a branch; trained ones are mostly positive.
+
+    **Instead.** `nn.init.ones_(norm.weight)`; draw only the weights of layers that multiply.
+
+    **References.** Ioffe and Szegedy (2015), arXiv:1502.03167; Radford et al. (2016), arXiv:1511.06434.
+    """
+
+    code, name, severity = "SET109", "drawn-norm-scale", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first batch norm whose scales are drawn around 0."""
+        norms = {one.name: one for one in vitals.layers if one.kind == "norm" and "Batch" in one.type}
+        scales = (one for one in vitals.trained if one.layer in norms and _end(one) in _SCALES)
+        found = [one for one in scales if one.values.sd > abs(one.values.mean)]
+        if found:
+            values, more = found[0].values, len(found) - 1
+            yield self.finding(
+                found[0].name,
+                f"{found[0].name} has the mean {values.mean:.2g} and the standard deviation {values.sd:.2g}"
+                + (f", and so have {more} more scales of norms." if more else "."),
+                observed=values.mean,
+                expected="1, or 0",
+                fix=Fix(f"nn.init.ones_({found[0].name})"),
+                parameters=[one.name for one in found],
+            )
+
+
 class LostTie(Rule):
     """Two parameters should be one.
 
@@ -125,6 +162,11 @@ class LostTie(Rule):
             )
 
 
+def _end(one: Parameter) -> str:
+    """Return the last part of a parameter's path."""
+    return one.name.replace("/", ".").rpartition(".")[2]
+
+
 def _off(one: Parameter) -> float:
     """Return how many times a weight is larger or smaller than expected; 0 where nobody knows."""
     if not one.reference or not one.values.sd or not one.values.finite:
@@ -150,4 +192,4 @@ def _copies(vitals: Vitals) -> Iterator[tuple[str, str]]:
             yield one.name, table.name
 
 
-RULES = (UnusualScale, HalfOpenForgetGate, LostTie)
+RULES = (UnusualScale, HalfOpenForgetGate, LostTie, DrawnNormScale)
