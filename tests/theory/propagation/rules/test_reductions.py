@@ -99,3 +99,23 @@ def test_mean_of_weights():
     y = m.reduce(m.weight(N, N, mean=0.5, variance=1.0), "mean", (1,), keep=True)
     law = run(m.graph(y), {}).values[y].law
     assert law.mean == 0.5
+
+
+@pytest.mark.parametrize("function", ["sum", "mean"])
+@pytest.mark.parametrize("shape", [(4, N), (3, 4, N)], ids=["examples", "positions"])
+def test_products_of_two_vectors(shape, function):
+    """As a recommender scores a user and an item."""
+    m = Maker()
+    x = m.input(*shape)
+    one, other = m.linear(x, N), m.linear(x, N)
+    y = m.reduce(m.apply("multiply", one, other), function, (len(shape) - 1,))
+    agree(m.graph(y), [one, other, y], {x: LAW}, tolerance=0.06, draws=2000, parameters=0.08)
+
+
+def test_distances():
+    """As a Siamese network compares two examples: the squares of all channels, a number."""
+    m = Maker()
+    x = m.input(4, N)
+    before = m.linear(x, N)
+    y = m.reduce(m.apply("square", before), "mean", (1,))
+    agree(m.graph(y), [before, y], {x: LAW}, tolerance=0.05, draws=1500, parameters=0.06)

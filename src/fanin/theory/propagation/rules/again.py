@@ -115,12 +115,12 @@ class Again:
         self._uses: dict[str, list[_Use]] = {}
 
     def result(self, node: Node, inputs: list[Value], context: Context) -> Result | None:
-        """Return what a dense layer makes of its inputs; None where no weights are met again, or not so.
+        """Return what a dense layer makes of its inputs; None where nothing else reads its weights, or not so.
 
-        Weights that are only read side by side belong to it too where others are met again: a cell's, of its
-        inputs, add up over all steps.
+        Weights that are read side by side belong to it too: two towers of one network are alike, and the
+        gradients of a cell's kernel of inputs add up over all steps.
         """
-        if not self._met.times or node.name not in self._met.products or node.op != "linear":
+        if node.name not in self._met.products or node.op != "linear":
             return None
         x, kernel = inputs[:2]
         terms = plain_terms(node, context)
@@ -166,7 +166,7 @@ class Again:
 
     def realized(self, node: Node, cotangent: Cotangent, value: Signal, context: Context) -> Cotangent:
         """Return a gradient as a population that was drawn, where its ways part and meet the same weights."""
-        if not self._met.before[node.name] & self._met.times.keys():
+        if not self._met.before[node.name]:
             return cotangent
         parts = []
         for each, together in split_up(cotangent):

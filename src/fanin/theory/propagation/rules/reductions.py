@@ -12,7 +12,7 @@ from scipy.special import gammaincinv, ndtr
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import over_positions
+from fanin.theory.propagation.covariance import alike, over_positions
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.branches import over_branches
@@ -51,7 +51,10 @@ def reduce(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(Unknown(f"{node.name}: {name} over some positions of {x.places.total}"))
     terms = math.prod(atom.size for atom in atoms) if name == "sum" else 1
     if "channel" in roles:
-        return _over_channels(x, bool(positions), terms, name == "variance")
+        alone = not positions and name != "variance"
+        made = _of_signs(x, math.prod(atom.size for atom in atoms), terms, context) if alone else None
+        share = terms / math.prod(atom.size for atom in atoms)
+        return made or _over_channels(x, bool(positions), terms, None if name == "variance" else share)
     if name == "variance":
         return Result(Unknown(f"{node.name}: variance over positions"))
     return _over_positions(x, terms, context)
@@ -72,14 +75,37 @@ def _of_weights(kernel: Kernel, node: Node) -> Value:
     return Kernel(replace(law, mean=value * scale, variance=0.0), node.shape)
 
 
-def _over_channels(x: Signal, positions: bool, terms: float, variance: bool) -> Result:
-    centre = _mean(x.values, x.places, positions) if variance else np.zeros((1, 1, 1))
-    found = _mean((x.values - centre) ** 2 if variance else x.values, x.places, positions)
+def _over_channels(x: Signal, positions: bool, terms: float, share: float | None) -> Result:
+    """Return what many channels add up to, a number; without a share it is their variance."""
+    centre = _mean(x.values, x.places, positions) if share is None else np.zeros((1, 1, 1))
+    found = _mean((x.values - centre) ** 2 if share is None else x.values, x.places, positions)
     places = Places() if positions else x.places
     y = Signal(found * terms, places, 1, x.examples)
 
-    # The gradient of a mean over channels is independent of each of them, and vanishes with their number.
-    return Result(y, lambda cotangent: [None])
+    def pullback(cotangent: Cotangent) -> Contributions:
+        # Of a norm's statistics no gradient arrives: it vanishes with the number of channels.
+        each = cotangent.times(2 * (x.values - centre) / x.width if share is None else share)
+        if positions:
+            each = replace(each, parts=tuple(_everywhere(part, len(x.places)) for part in each.parts))
+        return [each]
+
+    return Result(y, pullback)
+
+
+def _of_signs(x: Signal, channels: int, terms: float, context: Context) -> Result | None:
+    """Return a sum over channels of either sign, as of a product of two vectors: what their chance leaves.
+
+    None where the mean over channels says more, as that of squares does.
+    """
+    mean = np.broadcast_to(np.mean(x.values, axis=0), (SAMPLES, len(x.places)))
+    spread = x.covariance - mean[:, :, None, None] * mean
+    if len(x.values) == 1 or channels * np.mean(mean**2) > np.mean(np.einsum("sisi->si", spread)):
+        return None
+    share = terms / channels
+    values = context.population(alike(channels * share**2 * spread, x.places)) + terms * mean
+    seen = context.seen(x)
+    y = Signal(values, x.places, 1, x.examples, seen, Chain(values, seen, lambda z: z), normal=True)
+    return Result(y, lambda cotangent: [cotangent.times(share)])
 
 
 def _mean(values: Array, places: Places, positions: bool) -> Array:
