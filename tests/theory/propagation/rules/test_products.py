@@ -109,9 +109,19 @@ def test_what_nobody_knows():
     itself = _matmul(m, one, one, "btc,bsc->bts", 4, T, T)
     examples = _matmul(m, one, other, "btc,atc->bat", 4, 4, T)
     batch = _matmul(m, one, other, "btc,btd->cd", N, N)
-    level = m.reduce(one, "mean", (2,), keep=True)
-    of_all = _matmul(m, level, other, "bto,btc->boc", 4, 1, N)
     hidden = m.softmax(m.apply("add", one, m.constant(-1e9)), axis=1)
-    for name in (itself, batch, of_all, hidden):
+    for name in (itself, batch, hidden):
         assert isinstance(run(m.graph(name), {}).values[name], Unknown)
     assert not isinstance(run(m.graph(examples), {}).values[examples], Unknown)
+
+
+def test_positions_that_one_number_weighs():
+    """A mean over channels of either sign is what chance leaves of it."""
+    m = Maker()
+    x = m.input(4, T, N)
+    one, other = m.linear(x, N), m.linear(x, N)
+    level = m.reduce(one, "mean", (2,), keep=True)
+    y = _matmul(m, level, other, "bto,btc->boc", 4, 1, N)
+    found, truth = run(m.graph(y), {}), simulated(m.graph(y), {}, draws=400, names=[level, y])
+    _close(predicted(found, level), truth.forward[level], ("q",), 0.05)
+    _close(predicted(found, y), truth.forward[y], ("q",), 0.12)
