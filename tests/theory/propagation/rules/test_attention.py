@@ -261,3 +261,19 @@ def test_unknown_mask():
     value = run(m.graph(heads), {}).values[heads]
     assert isinstance(value, Unknown)
     assert "mask" in value.reason
+
+
+def test_learned_queries():
+    """As a Perceiver, DETR or a pooling layer has them: the same for all examples."""
+    m = Maker()
+    x = m.input(4, T, N)
+    features = N // HEADS
+    key, value = (m.heads(m.linear(x, N), HEADS) for _ in range(2))
+    learned = m.weight(1, HEADS, 5, features, variance=1.5)
+    query = m.node("broadcast", learned, shape=(4, HEADS, 5, features), axes=(0, 1, 2, 3))
+    heads = m.attention(query, key, value)
+    graph = m.graph(heads)
+    found, truth = run(graph, {x: LAW}), simulated(graph, {x: LAW}, draws=150, names=[heads, key, value])
+    _close(predicted(found, heads), truth.forward[heads], ("q", "example", "position", "both"), 0.03)
+    _close(predicted_back(found, value), truth.backward[value], ("q",), 0.04)
+    _close(predicted_back(found, key), truth.backward[key], ("q",), 0.06)

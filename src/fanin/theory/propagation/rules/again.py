@@ -115,7 +115,7 @@ class Again:
         self._uses: dict[str, list[_Use]] = {}
 
     def result(self, node: Node, inputs: list[Value], context: Context) -> Result | None:
-        """Return what a dense layer makes of its inputs; None where nothing else reads its weights, or not so.
+        """Return what a dense layer makes of its inputs; None where nothing else reads its weights.
 
         Weights that are read side by side belong to it too: two towers of one network are alike, and the
         gradients of a cell's kernel of inputs add up over all steps.

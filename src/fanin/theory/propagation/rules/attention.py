@@ -23,6 +23,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, alike, joined, split
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.crossed import between_channels, crossed
 from fanin.theory.propagation.rules.heads import Heads
 from fanin.theory.propagation.rules.lengths import of_one_length
@@ -30,6 +31,7 @@ from fanin.theory.propagation.rules.local import in_windows
 from fanin.theory.propagation.rules.scores import Scoring
 from fanin.theory.propagation.signal import (
     IMAGINED,
+    STILL,
     Chain,
     Contributions,
     Kernel,
@@ -45,7 +47,7 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
     for value in inputs:
         if isinstance(value, Unknown):
             return Result(value)
-    query, key, value = inputs[:3]
+    query, key, value = _of_weights(node, inputs, context)
     if not (isinstance(query, Signal) and isinstance(key, Signal) and isinstance(value, Signal)):
         return Result(Unknown(f"{node.name}: its queries, keys or values are no signals"))
     scoring = Scoring.of(node, inputs[3:], context)
@@ -59,6 +61,26 @@ def attention(node: Node, inputs: list[Value], context: Context) -> Result:
         return _attended(node, given, scoring, inputs[3:], context)
 
     return in_windows(node, operands, context, attended) or attended(operands)
+
+
+def _of_weights(node: Node, inputs: list[Value], context: Context) -> list[Value]:
+    """Return queries, keys and values, of which some may be learned, the same for all examples."""
+    examples = max((value.examples for value in inputs[:3] if isinstance(value, Signal)), default=1)
+    return [
+        _learned(value, name, examples, context) if isinstance(value, Kernel) else value
+        for name, value in zip(node.inputs[:3], inputs, strict=False)
+    ]
+
+
+def _learned(kernel: Kernel, name: str, examples: int, context: Context) -> Value:
+    """Return vectors that are weights as a signal: independent ones at each position."""
+    if kernel.law is None:
+        return Unknown(f"nobody knows what {kernel.weight or name} is distributed by")
+    places = Places((context.size(name, "position"),), context.points[name])
+    own = kernel.law.variance * np.eye(len(places))
+    values = context.population(joined(own, own)) + kernel.law.mean
+    width = context.size(name, "channel")
+    return Signal(values, places, width, examples, STILL, Chain(values, STILL, lambda z: z), normal=True)
 
 
 def _between_channels(
