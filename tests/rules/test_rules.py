@@ -523,3 +523,9 @@ def test_gradients_of_a_few_layers_that_vanish_steeply(factor, last, found):
     layers = [layer(str(n), gradient=norm) for n, norm in enumerate(norms)]
     parameters = [parameter(f"{n}.weight", gradient=norm) for n, norm in enumerate(norms)]
     assert codes(vitals(layers, parameters)) == found
+
+
+@pytest.mark.parametrize(("entropy", "found"), [(0.1, ["SAT104"]), (0.26, []), (None, [])])
+def test_attention_that_looks_at_one_key(entropy, found):
+    layers = [layer("0"), layer("attn", kind="attention", entropy=entropy), layer("1")]
+    assert codes(vitals(layers)) == found

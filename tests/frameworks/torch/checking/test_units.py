@@ -90,3 +90,11 @@ def test_entropy():
     both = torch.tensor([[[0.9, 0.1, 0.0]]])
     truth = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)) / math.log(2)
     assert units.entropy(both) == pytest.approx(truth)
+
+
+def test_complex_numbers_have_two_parts():
+    x = torch.complex(torch.full((4, 8), 3.0), torch.full((4, 8), -4.0))
+    found = units.spread(x)
+    assert (found.mean, found.sd, found.largest) == (-0.5, 3.5, 4.0)
+    assert units.similarity(x)[0] == pytest.approx(1)
+    assert units.fingerprints(units.by_unit(x, -1)).shape == (8, 3)

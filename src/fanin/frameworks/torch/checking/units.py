@@ -58,10 +58,10 @@ def spread(tensor: torch.Tensor, *, whole: bool = False) -> Spread:
         >>> spread(torch.tensor([1.0, -3.0]))
         Spread(mean=-1.0, sd=2.0, largest=3.0, finite=True)
     """
-    values = dense(tensor.detach())
+    values = as_real(dense(tensor.detach()))
     if not values.numel():
         return Spread(0.0, 0.0, 0.0)
-    few = as_real(values if whole else sampled(values))
+    few = values if whole else sampled(values)
     few = few.float() if few.dtype not in (torch.float32, torch.float64) else few
     variance, mean = (one.item() for one in torch.var_mean(few, correction=0))
     finite = whole or math.isfinite(values.sum(dtype=torch.float32).item())
