@@ -70,7 +70,7 @@ def largest(rows: int, columns: int, *, orthogonal: bool = False) -> float:
 
     Example:
         >>> round(largest(64, 256), 1), largest(16, 64, orthogonal=True)
-        (23.7, 8.0)
+        (23.6, 8.0)
     """
     if orthogonal:
         return math.sqrt(max(rows, columns))
