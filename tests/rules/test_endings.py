@@ -67,6 +67,17 @@ def test_losses_of_probabilities(values, ends, kind, found):
     assert severities(values, ends, kind, logits=False, framework="keras") == found
 
 
+@pytest.mark.parametrize(("mean", "found"), [(0.4, ["error"]), (0.5, [])])
+def test_outputs_that_nothing_bounds(mean, found):
+    """Those of a last layer may all lie from 0 to 1, by chance."""
+    values = Spread(0.4, 0.1, 0.6)
+    output = Output(values, (32, 1), 0.7, "binary_cross_entropy", "", "1", 1.0, logits=False)
+    last = replace(vitals().layers[-1], output=replace(values, mean=mean))
+    made = vitals([vitals().layers[0], last], output=output, target=Target(classes=2, entropy=0.69, high=1.0))
+    told = RULES["OUT102"].look(replace(made, framework="keras"))
+    assert [one.severity for one in told] == found
+
+
 @pytest.mark.parametrize(
     ("ends", "low", "high", "found"),
     [

@@ -30,11 +30,11 @@ class UnfitActivation(Rule):
     """The last activation does not fit the loss, or the targets.
 
     **What it checks.** A softmax, or a cross-entropy, over one unit; a ReLU or tanh whose values are taken
-    for probabilities or for logits; a softmax or sigmoid before a loss that applies its own; numbers that
-    cannot be what the loss takes them for: probabilities are from 0 to 1, so that their variance is at most
-    m (1 - m) for the mean m, and those of C classes have the mean 1 / C; logarithms of probabilities have a
-    mean of -ln C at most. Of a regression, targets of which more than 5 % lie on one side of what the last
-    activation can make.
+    for probabilities or for logits; a softmax or sigmoid before a loss that applies its own; in Keras no
+    activation at all before a loss of probabilities. Numbers that cannot be what the loss takes them for:
+    probabilities are from 0 to 1, so that their variance is at most m (1 - m) for the mean m, and those of C
+    classes have the mean 1 / C; logarithms of probabilities have a mean of -ln C at most. Of a regression,
+    targets of which more than 5 % lie on one side of what the last activation can make.
 
     **Why it matters.** A softmax over one unit is 1, always, and a cross-entropy over one class is 0. A loss
     of logits that is given probabilities sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e).
@@ -87,7 +87,7 @@ def _of_classes(vitals: Vitals) -> _Wrong | None:
     if vitals.framework == "torch" and _no_logarithms(vitals):
         made = f"made by a {ends}" if ends else f"of the mean {output.values.mean:.2g}"
         return f"The loss takes outputs {made} for logarithms of probabilities.", "error"
-    if vitals.framework == "keras" and _no_probabilities(vitals):
+    if vitals.framework == "keras" and (_no_probabilities(vitals) or _is_linear(vitals)):
         return f"The loss takes outputs of the scale {output.values.scale:.2g} for probabilities.", "error"
     if vitals.framework == "keras" and _no_shares(vitals):
         return "The loss takes outputs for probabilities of classes, and they do not add up to 1.", "warning"
@@ -123,6 +123,12 @@ def _no_probabilities(vitals: Vitals) -> bool:
     values = vitals.output.values
     most = values.mean * (1 - values.mean)
     return values.largest > 1 + _NEAR or values.mean < 0 or values.sd**2 > most + 1e-6
+
+
+def _is_linear(vitals: Vitals) -> bool:
+    """Return whether the output is what a layer with weights returns, and no function has bounded it."""
+    last = vitals.weighted[-1:]
+    return not vitals.output.ends_in and any(layer.output == vitals.output.values for layer in last)
 
 
 def _no_shares(vitals: Vitals) -> bool:
