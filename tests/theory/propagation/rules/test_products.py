@@ -125,3 +125,21 @@ def test_positions_that_one_number_weighs():
     found, truth = run(m.graph(y), {}), simulated(m.graph(y), {}, draws=400, names=[level, y])
     _close(predicted(found, level), truth.forward[level], ("q",), 0.05)
     _close(predicted(found, y), truth.forward[y], ("q",), 0.12)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_softmax_over_steps(log):
+    """Of positions that are followed one by one, and are not alike, as the steps of a recurrence."""
+    m = Maker()
+    x = m.input(4, 8, N)
+    parts = [m.slice(m.linear(x, N), 1, step, step + 1) for step in range(8)]
+    grown = [m.apply("multiply", part, 0.3 * (1 + step)) for step, part in enumerate(parts)]
+    y = m.softmax(m.concat(*grown, axis=1), axis=1, log=log)
+    graph = m.graph(y)
+    found, truth = (
+        run(graph, {x: InputLaw(position=0.4)}),
+        simulated(graph, {x: InputLaw(position=0.4)}, draws=60),
+    )
+    _close(predicted(found, y), truth.forward[y], ("q",), 0.03)
+    for part in grown:
+        _close(predicted_back(found, part), truth.backward[part], ("q",), 0.05)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import softmax
 
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
@@ -21,6 +22,7 @@ from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.signal import STILL, Contributions, Result, Signal, Unknown
 
+_ROWS = 512  # that are enough for second moments of gradients
 _DRAWN = 64  # others that are drawn, for all
 _HIDDEN = -50.0  # where scores are so low on average, they are masked, and not at all places alike
 
@@ -46,7 +48,8 @@ def over_positions(x: Signal, number: int, log: bool, context: Context) -> Resul
     """
     if np.min(np.mean(x.values, axis=0)) < _HIDDEN:
         return Result(Unknown("a softmax over positions some of which are hidden"))
-    shares = _Shares(x, number, context)
+    apart = number == len(x.places) == x.places.total  # each position is followed
+    shares = _OfEach(x) if apart else _Shares(x, number, context)
     values = np.log(np.maximum(shares.values, 1e-300)) if log else shares.values
     y = replace(x, values=values, chance=STILL, chain=None, normal=False, profile=None, noise=None)
 
@@ -54,6 +57,27 @@ def over_positions(x: Signal, number: int, log: bool, context: Context) -> Resul
         return [cotangent.through(shares.back(cotangent.covariance(x.places), log), cotangent.chance)]
 
     return Result(y, pullback)
+
+
+class _OfEach:
+    """Shares of positions that are all followed, as the steps of a recurrence are.
+
+    Args:
+        x: Of which they are the softmax.
+    """
+
+    def __init__(self, x: Signal) -> None:
+        whole = np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places)))
+        self.values = softmax(whole, axis=-1)
+
+    def back(self, found: Covariance, log: bool) -> Covariance:
+        """Return E[J^T U J] of the gradients' second moments U, J = diag(p) - p p^T, or of the logarithm."""
+        p = self.values[:_ROWS]
+        of = np.ones_like(p) if log else p
+        slopes = -of[..., None] * p[..., None, :]  # (rows, samples, of, with respect to)
+        diagonal = np.arange(p.shape[-1])
+        slopes[..., diagonal, diagonal] += of
+        return np.einsum("rski,sktl,rtlj->sitj", slopes, found, slopes, optimize=True) / len(p)
 
 
 class _Shares:
