@@ -416,7 +416,8 @@ def test_fixes_that_are_tried(tmp_path):
 def test_a_model_on_meta(tmp_path):
     file = tmp_path / "model.py"
     file.write_text(
-        "import torch\n\n\ndef make():\n    with torch.device('meta'):\n        return torch.nn.Linear(20, 4)\n"
+        "import torch\n\n\ndef make():\n"
+        "    with torch.device('meta'):\n        return torch.nn.Linear(20, 4)\n"
     )
     done = invoke(f"check {file}:make --input 8x20")
     assert done.exit_code == 1, done.stderr

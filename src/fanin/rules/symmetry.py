@@ -45,7 +45,8 @@ class IdenticalUnits(Rule):
             return
         first = max(found, key=lambda layer: (layer.twins >= _MANY, -vitals.layers.index(layer)))
         others = [layer.name for layer in found if layer is not first]
-        also = f", and so are units of {len(others)} more layers" if others else ""
+        more = "1 more layer" if len(others) == 1 else f"{len(others)} more layers"
+        also = f", and so are units of {more}" if others else ""
         yield self.finding(
             first,
             f"{first.twins:.0%} of the {first.units} units of {first.name} are equal to another one, in "
@@ -127,7 +128,9 @@ class EqualOutputs(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first layer whose outputs are all the same."""
         layers = (one for one in vitals.layers if one.kind in ("weights", "recurrent") and one.units > 1)
-        first = next((one for one in layers if one.alike == 1 and one.output.scale), None)
+        # Units whose gradients are the same too are identical for good: SYM101.
+        found = (one for one in layers if one.alike == 1 > one.twins and one.output.scale)
+        first = next(found, None)
         if first is not None:
             yield self.finding(
                 first,

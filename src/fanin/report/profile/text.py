@@ -119,8 +119,8 @@ def root_of(names: Sequence[str]) -> str:
         >>> root_of(["sequential/conv2d", "pool", "sequential/dense"]), root_of(["conv", "fc"])
         ('sequential/', '')
     """
-    firsts = {name.partition("/")[0] for name in names if "/" in name}
-    return f"{firsts.pop()}/" if len(firsts) == 1 else ""
+    firsts = [name.partition("/")[0] for name in names if "/" in name]
+    return f"{firsts[0]}/" if len(firsts) > 1 == len(set(firsts)) else ""
 
 
 def named(name: str, kind: str) -> Text:
