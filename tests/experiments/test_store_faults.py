@@ -83,6 +83,15 @@ def test_another_programs_database(path):
     assert "is not a store of fanin" in refused(path)
 
 
+def test_a_store_that_another_driver_is_making(path):
+    """It has set the mode of its log, and made no table yet."""
+    execute(path, "PRAGMA journal_mode = WAL", "PRAGMA user_version = 0")
+    assert path.stat().st_size
+    fill(path, make_run("zeros", 0))
+    with open_reader(path) as reader:
+        assert reader.studies()[0].runs == 1
+
+
 def test_a_newer_format(path):
     fill(path, make_run("zeros", 0))
     execute(path, "PRAGMA user_version = 7")

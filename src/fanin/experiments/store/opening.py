@@ -10,6 +10,7 @@ from fanin.errors import FaninError
 from fanin.experiments.store.faults import explained, foreign, no_wal
 from fanin.experiments.store.schema import APPLICATION_ID, STATEMENTS, VERSION
 
+_MAGIC = b"SQLite format 3\0"
 _BUSY = 10.0
 """Seconds to wait for another program's transaction."""
 
@@ -45,7 +46,15 @@ def refuse(path: Path) -> None:
             )
         if path.is_dir() or (path.exists() and path.stat().st_size):
             # One that another driver is making at this moment is a database, and has no tables yet.
-            _connect_reading(path, empty=True).close()
+            _connect_reading(path, empty=_is_database(path)).close()
+
+
+def _is_database(path: Path) -> bool:
+    """Return whether a file begins as SQLite's do: a shorter one it would take for an empty one, and fill."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
