@@ -29,7 +29,7 @@ class VanishingGradient(Rule):
     """Gradients shrink on their way back.
 
     **What it checks.** The norm of the gradient with respect to the outputs of layers with weights, in chains
-    that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 100 in all (1,000 over 3
+    that no norm interrupts: too small below 0.8 a layer over at least 6 layers and 30 in all (1,000 over 3
     to 5); an error where less than 1e-6 is left. Over 6 layers and more the gradients of their weights have
     to shrink too, by 1,000 in all; where there are no norms that is enough for fewer layers, if 3 or more
     before the last shrink to a third at each.
@@ -62,7 +62,7 @@ class VanishingGradient(Rule):
 class ExplodingGradient(Rule):
     """Gradients grow on their way back.
 
-    **What it checks.** As BWD101, the other way: more than 1.25 a layer over at least 6 layers and 100 in all
+    **What it checks.** As BWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all
     (1,000 over 3 to 5); an error from 10,000 on.
 
     **Why it matters.** One step of the optimizer changes the first layers beyond what the last ones know.

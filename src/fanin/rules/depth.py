@@ -16,8 +16,8 @@ _FEWEST = 3
 _FEW = 1e3
 A_LAYER = 1.25
 """The factor a layer that is too much, either way."""
-IN_ALL = 100.0
-"""The factor in all that is too much: AlexNet has 50 with PyTorch's default weights, faults have 3,000."""
+IN_ALL = 30.0
+"""The factor in all that is too much: healthy models were seen to reach 28."""
 GRAVE = 1e4
 """The factor in all beyond which it is an error."""
 

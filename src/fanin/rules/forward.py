@@ -31,14 +31,14 @@ class VanishingForward(Rule):
 
     **What it checks.** sqrt(E[x^2]) of the outputs of layers with weights, in chains that no norm interrupts.
     A straight line through its logarithms says by which factor it changes a layer. It is too much below 0.8 a
-    layer over at least 6 layers and 100 in all (1,000 over 3 to 5); an error where it is 10,000 in all, or
+    layer over at least 6 layers and 30 in all (1,000 over 3 to 5); an error where it is 10,000 in all, or
     less than 1e-6 is left. The last layer, which may be small on purpose, counts as one of the 6, and its
     scale does not count.
 
     **Why it matters.** What is left at the end does not depend on the input any more: biases and rounding
     decide, and gradients of weights, which are products with these signals, vanish too.
 
-    **Evidence.** A total ratio alone fails: healthy models reach 50 (AlexNet), and faults have 3,000.
+    **Evidence.** A total ratio alone fails: healthy models reach 28, faults 3,000; AlexNet has 50.
     PyTorch's default for `nn.Linear` with ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10
     (pytorch/pytorch#15314). Layers behind a norm begin anew, and branches that begin with 0 on purpose have
     no scale to follow.
@@ -61,7 +61,7 @@ class VanishingForward(Rule):
 class ExplodingForward(Rule):
     """Signals grow from layer to layer.
 
-    **What it checks.** As FWD101, the other way: more than 1.25 a layer over at least 6 layers and 100 in all
+    **What it checks.** As FWD101, the other way: more than 1.25 a layer over at least 6 layers and 30 in all
     (1,000 over 3 to 5); an error from 10,000 on.
 
     **Why it matters.** Outputs and the first loss are huge, activations that are bounded saturate, gradients

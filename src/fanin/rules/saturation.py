@@ -12,7 +12,7 @@ _SATURATED = 0.25, 0.5
 _CUT = 0.317
 _DEAD = 0.5, 0.9
 _PLACES = 256
-_FOCUSED = 0.2
+_FOCUSED = 0.3
 _ALIKE = 0.999
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), or weights of a smaller scale', scheme="auto")
 
@@ -131,7 +131,7 @@ class FocusedAttention(Rule):
     """Queries look at one key each.
 
     **What it checks.** The mean entropy of the weights of an attention over the logarithm of their number:
-    below 0.2 is a warning.
+    below 0.3 is a warning.
 
     **Why it matters.** A softmax whose largest weight is near 1 passes little gradient to its logits: which
     key a query looks at is decided by the first weights.
