@@ -127,7 +127,7 @@ def _pool(node: Node, x: Tensors) -> torch.Tensor:
         reach = dilation * (size - 1) + 1
         value = value.unfold(axis, reach, stride)[..., ::dilation]
         counted = counted.unfold(axis, reach, stride)[..., ::dilation]
-        value = value.amax(-1) if maximum else value.sum(-1)
+        value = value.max(-1).values if maximum else value.sum(-1)
         counted = counted.sum(-1)
     return value if maximum else value / counted
 

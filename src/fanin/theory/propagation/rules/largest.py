@@ -5,6 +5,7 @@ With 1_wp whether position p has the largest value of window w, g_p = sum_w 1_wp
     E[g_p g_p'] = sum_ww' E[1_wp 1_w'p'] E[g_w g_w']
 
 where no window has its largest value at two positions. So sums over all positions are those over all windows.
+Of equal values, as zeros of a ReLU are, the first one gets the gradient, which is another one in each window.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -46,11 +48,14 @@ class Largest:
     again: Array
 
     @classmethod
-    def of(cls, dealt: np.ndarray, axes: Sequence[Axis], places: Places, source: Places) -> Largest:
+    def of(
+        cls, dealt: np.ndarray, larger: Array, axes: Sequence[Axis], places: Places, source: Places
+    ) -> Largest:
         """Return it for windows.
 
         Args:
             dealt: The point of each tap of each window, -1 outside, (windows, taps).
+            larger: How often one of so many values is larger than another, by their number.
             axes: Windows along each axis.
             places: Of the windows.
             source: Of the points.
@@ -58,9 +63,10 @@ class Largest:
         counts = _Counts.of(dealt, source)
         others = places.pairs - np.diag(places.share)
         total = np.sum(others, axis=1)
-        each = repeated(axes, places)
+        each = repeated(axes, places, larger)
         # Where two windows have the same largest value, they have it at one position and not at two.
-        met = places.share @ np.average(each, axis=1, weights=dealt >= 0)
+        read = dealt >= 0
+        met = places.share @ (np.average(each, axis=1, weights=read) * larger[np.sum(read, axis=1)])
         factors = np.sqrt(counts.positions(places.share))
         scale = np.outer(factors, factors)
         np.fill_diagonal(scale, 0.0)
@@ -70,21 +76,20 @@ class Largest:
         one = np.eye(len(source))
         return cls(counts.windows, counts.taps, factors, within + one, between + one, again)
 
-    def part(self, part: Part, taken: Array) -> Part:
-        """Return a part of the gradient with respect to what windows read.
+    def parts(self, part: Part, taken: Array, alone: np.ndarray) -> tuple[Part, Part]:
+        """Return a part of the gradient with respect to what windows read: of one window, of others again.
 
         Args:
             part: Of the gradient with respect to the largest.
-            taken: Whether a tap is the largest, (rows, samples, windows, taps).
+            taken: Whether a tap gets a window's gradient, (rows, samples, windows, taps).
+            alone: Whether no other one is as large, (rows, samples, windows).
         """
         slope = (part.slope[..., None] * taken)[..., self.windows, self.taps] * self.factors
         same, apart = (matrix[np.ix_(self.windows, self.windows)] for matrix in split(part.inner))
-        more = np.sum(self.again * split(part.inner)[0][self.windows], axis=1)
-        return Part(
-            slope,
-            joined(same * self.within + np.diag(more), apart * self.between),
-            curvature=None if part.curvature is None else self._spread(part.curvature),
-        )
+        more = np.diag(np.sum(self.again * split(part.inner)[0][self.windows], axis=1))
+        curvature = None if part.curvature is None else self._spread(part.curvature)
+        once = Part(slope, joined(same * self.within, apart * self.between), curvature=curvature)
+        return once, Part(slope * alone[..., self.windows], joined(more, np.zeros(more.shape)))
 
     def _spread(self, curvature: Curvature) -> Curvature:
         """Return second derivatives at each point that are those at its window."""
@@ -128,11 +133,21 @@ class _Counts:
                 home[window, source.owner[point]] += 1
         return cls(windows, taps, given, read, home, source)
 
+    @cached_property
+    def each(self) -> Array:
+        """Taps of a window in a block for each of its points there, (windows, blocks)."""
+        return _ratio(self.read, self.home)
+
+    @cached_property
+    def stands(self) -> Array:
+        """The same of each point, (points,)."""
+        return self.given * self.each[self.windows, self.source.owner]
+
     def positions(self, windows: Array) -> Array:
         """Return how many windows' taps a point stands for, over the positions that it does, (points,)."""
         points = np.divide(self.source.counts, self.source.sizes)
-        more = _ratio(windows @ self.read * points, windows @ self.home)
-        return self.given * windows[self.windows] * more[self.source.owner]
+        more = _ratio(windows @ self.read * points, windows @ (self.home * self.each))
+        return self.stands * windows[self.windows] * more[self.source.owner]
 
     def pairs(self, windows: Array) -> Array:
         """Return the same of pairs of windows and of two points."""
@@ -140,12 +155,13 @@ class _Counts:
             np.outer(number, number) - np.diag(number)
             for number in (np.asarray(self.source.counts, float), np.asarray(self.source.sizes, float))
         )
-        every, homes = (
-            taps.T @ windows @ taps - np.diag(np.diag(windows) @ taps) for taps in (self.read, self.home)
+        homes = self.home * self.each
+        every, met = (
+            taps.T @ windows @ taps - np.diag(np.diag(windows) @ squares)
+            for taps, squares in ((self.read, self.read), (homes, homes * self.each))
         )
-        more = _ratio(every * points, homes * real)[np.ix_(self.source.owner, self.source.owner)]
-        given = np.outer(self.given, self.given)
-        return given * windows[np.ix_(self.windows, self.windows)] * more
+        more = _ratio(every * points, met * real)[np.ix_(self.source.owner, self.source.owner)]
+        return np.outer(self.stands, self.stands) * windows[np.ix_(self.windows, self.windows)] * more
 
 
 def _ratio(one: Array, other: Array) -> Array:
@@ -153,21 +169,23 @@ def _ratio(one: Array, other: Array) -> Array:
     return np.divide(one, other, out=np.zeros(one.shape), where=other > 0)
 
 
-def repeated(axes: Sequence[Axis], places: Places) -> Array:
+def repeated(axes: Sequence[Axis], places: Places, larger: Array) -> Array:
     """Return how many other windows a tap is expected to be the largest of, where it is of its own.
 
-    Of alike values, what is the largest of A is the largest of B, too, with probability |A| / |A u B|.
+    Of alike values of which one is the largest, as of n are with probability P(n), that of A is that of B,
+    too, with probability |A| / |A u B| P(|A u B|) / P(|A|).
 
     Args:
         axes: Windows along each axis.
         places: Of the windows.
+        larger: P, (numbers,).
 
     Returns:
         (windows, taps).
 
     Example:
         >>> axis = Axis.of(7, 3, 3, stride=2, before=0, dilation=1)
-        >>> repeated([axis], Places.image((3,), 2)).tolist()
+        >>> repeated([axis], Places.image((3,), 2), np.ones(6)).tolist()
         [[0.0, 0.0, 0.6], [0.6, 0.0, 0.0], [0.6, 0.0, 0.6]]
     """
     each = [_Neighbours(axis, at) for axis, at in zip(axes, places.coordinates.T, strict=True)]
@@ -182,7 +200,9 @@ def repeated(axes: Sequence[Axis], places: Places) -> Array:
             own, other = own * neighbours.sizes(0), other * neighbours.sizes(step)
             both = both * np.sum(there, axis=1)
             shared = (shared[:, :, None] * there[:, None, :]).reshape(len(places), -1)
-        found += shared * (own / (own + other - both))[:, None]
+        every = own + other - both
+        chance = [_ratio(larger[size.astype(int)], size) for size in (every, own)]
+        found += shared * _ratio(*chance)[:, None]
     return found
 
 

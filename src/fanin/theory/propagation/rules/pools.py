@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -103,17 +104,27 @@ def _largest(x: Signal, geometry: _Geometry) -> Result:
     whole = np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places)))
     read = np.where(dealt >= 0, whole[..., dealt], -np.inf)
     values = np.max(read, axis=-1)
-    # Of values that are equal, as zeros of a ReLU are, the first one gets the gradient.
     taken = np.zeros(read.shape)
     np.put_along_axis(taken, np.argmax(read, axis=-1)[..., None], 1.0, axis=-1)
+    alone = values > np.max(np.where(taken > 0, -np.inf, read), axis=-1)
     y = Signal(values, places, x.width, x.examples, x.chance, terms=x.terms)
-    back = Largest.of(dealt, geometry.axes, places, x.places)
+    back = Largest.of(dealt, _larger(x, geometry), geometry.axes, places, x.places)
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        parts = tuple(back.part(part, taken) for part in cotangent.parts)
-        return [replace(cotangent, parts=parts)]
+        parts = (back.parts(part, taken, alone) for part in cotangent.parts)
+        return [replace(cotangent, parts=tuple(itertools.chain.from_iterable(parts)))]
 
     return Result(y, pullback)
+
+
+def _larger(x: Signal, geometry: _Geometry) -> Array:
+    """Return how often one of so many values is larger than another, as zeros of a ReLU are not, (numbers,)."""
+    inside = x.places.owner == np.argmax(x.places.sizes)
+    values = x.values[..., inside] if x.values.shape[2] > 1 else x.values
+    lowest = np.logical_and.accumulate(values == np.min(values), axis=-1)
+    found = 1 - np.mean(lowest, axis=(0, 1))
+    most = 2 * math.prod(axis.source.shape[1] for axis in geometry.axes)
+    return np.concatenate([[0.0], np.pad(found, (0, max(most - len(found), 0)), mode="edge")])
 
 
 def _deal(blocks: np.ndarray, places: Places, source: Places) -> np.ndarray:
