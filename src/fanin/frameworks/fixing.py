@@ -13,7 +13,7 @@ import numpy as np
 from fanin.frameworks.find import framework_of, front_end, is_model
 from fanin.frameworks.given import as_given
 from fanin.graph.parameter import Parameter
-from fanin.report.diagnosis.paths import around
+from fanin.report.diagnosis.paths import around, module_of
 from fanin.rules.finding import Fix
 from fanin.schemes.decision import keep
 from fanin.schemes.plan import InitPlan, make_plan
@@ -93,7 +93,7 @@ def scheme_of(fix: Fix) -> Any:
     """
     if not fix.layers:
         return fix.scheme
-    return Policy({_Within(layer.partition("#")[0]): fix.scheme for layer in fix.layers}, default=keep)
+    return Policy({_Within(module_of(layer)): fix.scheme for layer in fix.layers}, default=keep)
 
 
 class _Within:

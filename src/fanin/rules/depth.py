@@ -73,14 +73,16 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
 
     A layer that reads what another one has read stands beside that one, as two heads of one trunk do, or an
     actor and its critic: each is in a chain of its own, behind what they share. Further calls of a layer go
-    on with a loop, unless several layers read the same again.
+    on with a loop, unless several layers read the same again. Recurrent layers are among them, which take all
+    steps at once; cells that are called step by step are not.
     """
     chain: list[Layer] = []
+    again = _again(vitals)
     for layer in vitals.layers:
         if layer.kind == "norm":
             yield chain
             chain = []
-        elif layer.kind == "weights":
+        elif layer.kind == "weights" or (layer.kind == "recurrent" and _own(layer) not in again):
             beside = _beside(layer, chain)
             if beside is not None:
                 yield chain
@@ -90,8 +92,13 @@ def chains(vitals: Vitals) -> Iterator[list[Layer]]:
 
 def is_loop(vitals: Vitals, chain: Sequence[Layer]) -> bool:
     """Return whether a layer of a chain is called again: its weights learn from all calls."""
-    again = {_own(layer) for layer in vitals.layers if "#" in layer.name}
+    again = _again(vitals)
     return any(_own(layer) in again for layer in chain)
+
+
+def _again(vitals: Vitals) -> set[str]:
+    """Return the layers that are called more than once."""
+    return {_own(layer) for layer in vitals.layers if "#" in layer.name}
 
 
 def _beside(layer: Layer, chain: Sequence[Layer]) -> int | None:

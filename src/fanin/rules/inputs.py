@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from fanin.report.diagnosis.paths import module_of
 from fanin.rules.finding import Finding, Fix
 from fanin.rules.rule import Rule
 from fanin.rules.vitals import Input, Layer, Parameter, Vitals
@@ -201,7 +202,8 @@ def _first(vitals: Vitals) -> Layer | None:
 
 def _read(vitals: Vitals, layer: Layer) -> Parameter | None:
     """Return the first kernel inside of a layer that also has a recurrent one."""
-    inside = [one for one in vitals.parameters if one.name.startswith((f"{layer.name}.", f"{layer.name}/"))]
+    path = module_of(layer.name)
+    inside = [one for one in vitals.parameters if one.name.startswith((f"{path}.", f"{path}/"))]
     kernels = [one for one in inside if one.kind == "kernel" and one.reference]
     return kernels[0] if kernels and any(one.kind == "recurrent" for one in inside) else None
 

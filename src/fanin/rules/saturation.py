@@ -22,7 +22,7 @@ class SaturatedUnits(Rule):
 
     **What it checks.** The share of a layer's values where |tanh| > 0.97, or a sigmoid is outside of
     0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt. Of
-    gates (PyTorch's `LSTM` and `GRU` of one layer) biases do not count, which may hold one open on purpose.
+    gates (PyTorch's `LSTM` and `GRU`, each layer) biases do not count, which may hold one open on purpose.
     Of a hard tanh it is the share beyond the 32 % that it cuts off standard normal inputs, as behind a norm.
 
     **Why it matters.** Gradients are multiplied by the slope: below 0.06 for tanh, 0.03 for a sigmoid.

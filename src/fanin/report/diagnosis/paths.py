@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_LAST = re.compile(r"[./#][^./#]*$")
+_LAST = re.compile(r"([./#][^./#]*| \(layer \d+\))$")
+_CALL = re.compile(r"( \(layer \d+\))?(#\d+)?$")
 
 
 def around(path: str) -> Iterator[str]:
@@ -21,3 +22,13 @@ def around(path: str) -> Iterator[str]:
         yield path
         shorter = _LAST.sub("", path)
         path = "" if shorter == path else shorter
+
+
+def module_of(layer: str) -> str:
+    """Return the path of a module from the name of one of its calls, or of one of the layers it stacks.
+
+    Example:
+        >>> module_of("conv#2"), module_of("lstm (layer 3)")
+        ('conv', 'lstm')
+    """
+    return _CALL.sub("", layer, count=1)

@@ -1,10 +1,13 @@
 """Recurrent layers, whole and cell by cell."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 import fanin
+from fanin.frameworks.torch.checking.watch import Watch
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"])
@@ -34,3 +37,86 @@ def test_identical_units_of_recurrent_layers(cell):
     nn.init.constant_(model.head.weight, 0.1)
     (found,) = fanin.diagnose(model, x, y, loss="cross_entropy", select=["SYM"]).findings
     assert (found.code, found.where.partition("#")[0]) == ("SYM101", "cell")
+
+
+def ran(module, x):
+    """Return what a recurrent module returns, and gradients of it with fixed weights."""
+    out, last = module(x)
+    values = [getattr(out, "data", out), *(last if isinstance(last, tuple) else (last,))]
+    torch.manual_seed(1)
+    loss = sum((one * torch.randn(one.shape)).sum() for one in values)
+    return values, torch.autograd.grad(loss, [*module.parameters()])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN, partial(nn.RNN, nonlinearity="relu")])
+@pytest.mark.parametrize("both", [False, True], ids=["one way", "both ways"])
+@pytest.mark.parametrize("given", ["steps first", "examples first", "packed", "one example"])
+def test_watched_layers_return_what_they_return(kind, both, given):
+    torch.manual_seed(0)
+    module = kind(4, 6, 3, bidirectional=both, batch_first=given == "examples first")
+    x = torch.randn(5, 7, 4) if given != "one example" else torch.randn(5, 4)
+    if given == "packed":
+        lengths = torch.tensor([3, 5, 2, 1, 5, 4, 1])
+        x = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    values, gradients = ran(module, x)
+    with Watch(module) as watch:
+        same, back = ran(module, x)
+    assert [one.name for one in watch.layers] == [f"{type(module).__name__} (layer {n})" for n in (1, 2, 3)]
+    assert all(map(torch.equal, values, same))
+    torch.testing.assert_close(back, gradients)
+
+
+class Stack(nn.Module):
+    def __init__(self, kind=nn.RNN, layers=8, **options):
+        super().__init__()
+        self.cell = kind(8, 32, layers, batch_first=True, **options)
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, x):
+        _, last = self.cell(x)
+        return self.head((last[0] if isinstance(last, tuple) else last)[-1])
+
+
+def looked_at(model):
+    torch.manual_seed(0)
+    x, y = torch.randn(16, 10, 8), torch.arange(16) % 4
+    return fanin.diagnose(model, x, y, loss="cross_entropy")
+
+
+def test_gradients_that_vanish_in_a_stack():
+    model = Stack()
+    for weight in model.cell.parameters():
+        nn.init.normal_(weight, 0, 0.02)
+    (found,) = looked_at(model).at_least("warning")
+    assert (found.code, found.where) == ("BWD101", "cell (layer 1)")
+    assert all(layer.gradient for layer in looked_at(model).vitals.layers)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_usual_stacks_are_healthy(kind):
+    torch.manual_seed(0)
+    assert not looked_at(Stack(kind, 4)).at_least("warning")
+
+
+def test_gates_of_one_layer_of_a_stack():
+    model = Stack(nn.LSTM, 3)
+    nn.init.normal_(model.cell.weight_hh_l1, 0, 30.0)
+    nn.init.normal_(model.cell.weight_ih_l1, 0, 30.0)
+    (found,) = looked_at(model).at_least("error")
+    assert (found.code, found.where) == ("SAT101", "cell (layer 2)")
+
+
+def test_parameters_of_a_stack_belong_to_its_layers():
+    layers = {one.name: one.layer for one in looked_at(Stack(nn.GRU, 2)).vitals.parameters}
+    assert layers["cell.weight_hh_l1"] == "cell (layer 2)"
+    assert layers["head.weight"] == "head"
+
+
+def test_dropout_between_layers_is_left_out():
+    torch.manual_seed(0)
+    model = Stack(nn.GRU, 2, dropout=0.9)
+    calm = Stack(nn.GRU, 2)
+    calm.load_state_dict(model.state_dict())
+    assert looked_at(calm).vitals.output == looked_at(model).vitals.output
+    assert model.training
+    assert model.cell.dropout == 0.9

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from fanin.frameworks.torch.checking import units
 
@@ -15,44 +14,38 @@ _SIGMOIDS = {"LSTM": (4, (0, 1, 3)), "GRU": (3, (0, 1))}
 _PLACES = 1 << 12
 
 
-def saturated(module: nn.RNNBase | nn.RNNCellBase, args: Sequence[Any], output: torch.Tensor) -> float | None:
-    r"""Return the share of the gates' values that their weights saturate; None where nobody knows.
+def saturated(
+    kind: str, read: torch.Tensor, before: torch.Tensor, reads: torch.Tensor, keeps: torch.Tensor
+) -> float | None:
+    r"""Return the share of the gates' values that their weights saturate; None where there are no gates.
 
     A gate is sigmoid(W x + U h + b), of which W x + U h is looked at: biases may hold a gate open on purpose.
-    The states h are those that the layer returns, one step later.
 
     Args:
-        module: A recurrent layer, or a cell of one. Of several layers or directions nothing is known.
-        args: What it was called with.
-        output: The states that it returned.
+        kind: "LSTM", "GRU" or "RNN".
+        read: x of all places, the features last.
+        before: h of the same places: the states before each step.
+        reads: W: (gates * units, features).
+        keeps: U: (gates * units, units).
     """
-    kind = type(module).__name__.removesuffix("Cell")
-    read = args[0] if args else None
-    if kind not in _SIGMOIDS or not isinstance(read, torch.Tensor) or getattr(module, "proj_size", 0):
-        return None
-    weights: tuple[Any, Any]
-    if isinstance(module, nn.RNNCellBase):
-        weights, before = (module.weight_ih, module.weight_hh), _state(args, output)
-    elif module.num_layers == 1 and not module.bidirectional:
-        weights = module.weight_ih_l0, module.weight_hh_l0
-        steps = output.ndim - 2 if module.batch_first else 0
-        before = output.roll(1, steps).index_fill(
-            steps, torch.zeros(1, dtype=torch.long, device=output.device), 0
-        )
-    else:
+    if kind not in _SIGMOIDS:
         return None
     number, sigmoids = _SIGMOIDS[kind]
-    reads, keeps = (one.detach().float().T for one in weights)
-    gates = _few(read) @ reads + _few(before) @ keeps
+    gates = _few(read) @ reads.detach().float().T + _few(before) @ keeps.detach().float().T
     parts = torch.sigmoid(gates).unflatten(-1, (number, -1))
     return units.saturated(parts[:, list(sigmoids)], "sigmoid")
 
 
-def _state(args: Sequence[Any], output: torch.Tensor) -> torch.Tensor:
-    """Return the state that a cell begins with, 0 by default."""
+def begin(args: Sequence[Any], states: torch.Tensor) -> torch.Tensor:
+    """Return the state that a cell begins with, 0 by default.
+
+    Args:
+        args: What it was called with.
+        states: What it has returned.
+    """
     given = args[1] if len(args) > 1 else None
     state = given[0] if isinstance(given, tuple | list) else given
-    return torch.zeros_like(output) if state is None else state
+    return torch.zeros_like(states) if state is None else state
 
 
 def _few(tensor: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from fanin.frameworks.torch.checking.batch import Batch, main_output
 from fanin.frameworks.torch.checking.coordinates import moved
 from fanin.frameworks.torch.checking.steps import unlocked
 from fanin.frameworks.torch.checking.strangers import names_of
-from fanin.frameworks.torch.checking.watch import Watch
+from fanin.frameworks.torch.checking.watch import Watch, stacked
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
 from fanin.frameworks.torch.holding import held
@@ -27,6 +28,7 @@ from fanin.frameworks.torch.keeping import seeded
 from fanin.rules.vitals import Output, Parameter, Spread, Vitals, Width
 
 Loss = str | Callable[..., Any] | None
+_OF_STACK = re.compile(r"_l(\d+)(_reverse)?$")
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,9 @@ def _parameters(
     of_gradient = {id(p): (g, z) for p, g, z in zip(trained, gradients, zero, strict=True)}
     spreads = {name: units.spread(p, whole=True) for name, p in model.named_parameters()}
     digests = _digests(dict(model.named_parameters()), spreads)
+    stacks = {
+        path for path, one in model.named_modules() if isinstance(one, nn.RNNBase) and one.num_layers > 1
+    }
     found = []
     for name, parameter in model.named_parameters():
         gradient, shares = of_gradient.get(id(parameter), (None, ()))
@@ -294,7 +299,7 @@ def _parameters(
             Parameter(
                 name,
                 tuple(parameter.shape),
-                name.rpartition(".")[0] or type(model).__name__,
+                _layer(name, stacks) or type(model).__name__,
                 spreads[name],
                 trained=parameter.requires_grad,
                 digest=digests.get(name, ""),
@@ -304,6 +309,13 @@ def _parameters(
             )
         )
     return tuple(found)
+
+
+def _layer(name: str, stacks: set[str]) -> str:
+    """Return the path of the layer that has a parameter; of stacked ones, which of them it is."""
+    path, _, own = name.rpartition(".")
+    number = _OF_STACK.search(own) if path in stacks else None
+    return path if number is None else path + stacked(int(number[1]) + 1)
 
 
 def _digests(parameters: dict[str, nn.Parameter], spreads: dict[str, Spread]) -> dict[str, str]:

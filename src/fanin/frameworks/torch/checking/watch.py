@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
-from fanin.frameworks.torch.checking import gates, units
+from fanin.frameworks.torch.checking import gates, recurrent, units
 from fanin.frameworks.torch.graph.exporting import tensors_of
 from fanin.rules.vitals import Layer, Source
 
@@ -68,9 +68,6 @@ _DROPOUT = _names(
     f.dropout3d,
     f.feature_alpha_dropout,
 )
-
-
-_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 
 
 @dataclass(eq=False)
@@ -132,6 +129,9 @@ class Watch(TorchFunctionMode):
             return args[0] if args else kwargs["input"]
         if func is f.multi_head_attention_forward:
             return self._within(func, args, kwargs)
+        if func in recurrent.FUSED and not kwargs:
+            watched = self._stack and not self.paused
+            return recurrent.Call.of(func, args).run(self._layer_of_stack if watched else None)
         result = func(*args, **kwargs)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
             given = {name: units.unwrapped(one) for name, one in kwargs.items()}
@@ -226,21 +226,43 @@ class Watch(TorchFunctionMode):
         found = _weights_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
 
-    def _recurrent(self, module: nn.RNNBase | nn.RNNCellBase, args: Any, output: torch.Tensor) -> None:
-        """Take down hidden states, which a tanh has made in all but one kind of cell."""
-        bounded = "relu" not in (getattr(module, "nonlinearity", ""), getattr(module, "mode", "")[4:].lower())
-        states = units.saturated(output, "tanh") if bounded else None
+    def _layer_of_stack(self, made: recurrent.Made) -> None:
+        """Take down one layer of a recurrent module."""
+        own = "" if made.count == 1 else stacked(made.number)
+        read, states = units.unwrapped(made.read), units.unwrapped(made.states)
+        self._states(states, made.saturated, bounded=made.bounded, source=units.spread(read).scale, own=own)
+
+    def _cell(self, module: nn.RNNCellBase, args: Any, states: torch.Tensor) -> None:
         paused, self.paused = self.paused, True  # not to take down what gates are computed by
+        kind, before = type(module).__name__.removesuffix("Cell"), gates.begin(args, states)
         with torch.no_grad():
-            within = gates.saturated(module, args, output) or 0.0
+            found = (
+                gates.saturated(kind, args[0], before, module.weight_ih, module.weight_hh) if args else None
+            )
         self.paused = paused
+        self._states(states, found, bounded=getattr(module, "nonlinearity", "tanh") == "tanh")
+
+    def _states(
+        self,
+        states: torch.Tensor,
+        within: float | None,
+        *,
+        bounded: bool,
+        source: float | None = None,
+        own: str = "",
+    ) -> None:
+        """Take down hidden states, which a tanh has made in all but one kind of cell."""
+        found = units.saturated(states, "tanh") if bounded else 0.0
+        layer = self._layer(states, "recurrent")
         layer = replace(
-            self._layer(output, "recurrent"),
-            function="gates" if within > (states or 0.0) else "tanh" if bounded else "relu",
-            zeros=units.zeros(output),
-            saturated=max(states or 0.0, within) if bounded else None,
+            layer,
+            name=layer.name + own,
+            function="gates" if (within or 0.0) > found else "tanh" if bounded else "relu",
+            source=source,
+            zeros=units.zeros(states),
+            saturated=max(found, within or 0.0) if bounded else None,
         )
-        self._add(layer, output, _Seen(layer, units.fingerprints(units.by_unit(output, -1))))
+        self._add(layer, states, _Seen(layer, units.fingerprints(units.by_unit(states, -1))))
 
     def _layer(self, result: torch.Tensor, kind: str, axis: int = -1) -> Layer:
         module = self._stack[-1]
@@ -294,8 +316,8 @@ class Watch(TorchFunctionMode):
         if self._wants(module, path):
             tensors = map(units.unwrapped, tensors_of(result))
             output = next((one for one in tensors if one.is_floating_point()), None)
-            if isinstance(module, _RECURRENT) and output is not None:
-                self._recurrent(module, args, output)
+            if isinstance(module, nn.RNNCellBase) and output is not None:
+                self._cell(module, args, output)
             elif output is not None:
                 kind = "norm" if is_norm(module) else "other"
                 if kind == "other" or not self._just_taken(path):
@@ -305,12 +327,17 @@ class Watch(TorchFunctionMode):
 
     def _wants(self, module: nn.Module, path: str) -> bool:
         """Return whether a module is taken down itself: norms, embeddings, and blocks that are numbered."""
-        if is_norm(module) or isinstance(module, (nn.Embedding, *_RECURRENT)):
+        if is_norm(module) or isinstance(module, (nn.Embedding, nn.RNNCellBase)):
             return True
         return path.rpartition(".")[2].isdigit() and any(True for _ in module.children())
 
     def _just_taken(self, path: str) -> bool:
         return bool(self._seen) and self._seen[-1].layer.name.partition("#")[0] == path
+
+
+def stacked(number: int) -> str:
+    """Return what follows a module's path for one of the layers that it stacks, from 1 on."""
+    return f" (layer {number})"
 
 
 def is_norm(module: nn.Module) -> bool:
