@@ -413,6 +413,30 @@ def e11():
     return model, ids, y, CE
 
 
+def dropped():
+    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Dropout(1.0), nn.Linear(64, 10)), *digits(), CE
+
+
+def sigmoids():
+    return each(chain(784, *[64] * 7, 10, act=nn.Sigmoid), he), *digits(), CE
+
+
+class Recurrent(nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.cell, self.head = nn.RNN(16, 64, batch_first=True, **options), nn.Linear(64, 4)
+
+    def forward(self, x):
+        return self.head(self.cell(x)[0][:, -1])
+
+
+def stack():
+    model = Recurrent(num_layers=8)
+    for weight in model.cell.parameters():
+        nn.init.normal_(weight, 0, 0.01)
+    return model, torch.randn(32, 20, 16), torch.arange(32) % 4, CE
+
+
 def _hot():
     x, y = digits()
     return x, f.one_hot(y, 10).float()
@@ -425,6 +449,7 @@ CLEAR = [
     Case("A9 raw pixels", a9, ("INP",)),
     Case("A11 N(0, 1)", a11, ("OUT", "FWD")),
     Case("B2 deep sigmoids", b2, ("BWD",)),
+    Case("B2b seven sigmoids", sigmoids, ("BWD",)),
     Case("B3 deep and small", b3, ("FWD",)),
     Case("B5 LeNet of sigmoids", b5, ("BWD",)),
     Case("C1 linear, N(0, 1)", c1, ("OUT",)),
@@ -444,6 +469,8 @@ CLEAR = [
     Case("E2 U(0, 1)", e2, ("SAT",)),
     Case("E6 positive weights", e6, ("SAT", "BWD")),
     Case("E11 makemore", e11, ("OUT", "SAT")),
+    Case("All is dropped", dropped, ("SAT",), "2"),
+    Case("Stack of small recurrences", stack, ("BWD",), "cell (layer 1)"),
 ]
 
 MODERATE = [Case("B10 head of ones", b10, ("SYM",), "11", moderate=True)]

@@ -7,7 +7,7 @@ import pytest
 from fanin.errors import FaninError
 from fanin.rules.catalogue import FAMILIES, RULES, matching, rule
 from fanin.rules.diagnosis import Choice, UnhealthyError, diagnose
-from fanin.rules.vitals import Input, Layer, Output, Parameter, Spread, Target, Vitals
+from fanin.rules.vitals import Dropped, Input, Layer, Output, Parameter, Spread, Target, Vitals
 
 
 def spread(sd, mean=0.0, largest=None, *, finite=True):
@@ -532,3 +532,18 @@ def test_gradients_of_a_few_layers_that_vanish_steeply(factor, last, found):
 def test_attention_that_looks_at_one_key(entropy, found):
     layers = [layer("0"), layer("attn", kind="attention", entropy=entropy), layer("1")]
     assert codes(vitals(layers)) == found
+
+
+@pytest.mark.parametrize(
+    ("rate", "values", "found"),
+    [
+        (0.5, 64, []),
+        (0.98, 64, []),
+        (0.99, 64, ["SAT106"]),
+        (1.0, 64, ["SAT106"]),
+        (0.9, 1, []),
+        (1.0, 1, ["SAT106"]),
+    ],
+)
+def test_dropout_that_leaves_nothing(rate, values, found):
+    assert codes(vitals(dropped=(Dropped("drop", rate, values),))) == found

@@ -13,6 +13,7 @@ _CUT = 0.317
 _DEAD = 0.5, 0.9
 _PLACES = 256
 _FOCUSED = 0.3
+_NOTHING = 0.5
 _ALIKE = 0.999
 _FIX = Fix('fanin.initialize(model, "auto", inputs=...), or weights of a smaller scale', scheme="auto")
 
@@ -127,6 +128,46 @@ class DeadOutput(Rule):
         )
 
 
+class NothingLeft(Rule):
+    """Dropout drops all there is.
+
+    **What it checks.** The rate p of dropout, and how many values n an example has there: p^n, the chance
+    that nothing is left of an example, above 1/2. With p = 1 it is 1. Whole examples may be dropped by
+    chance, as stochastic depth does in a branch beside a skip.
+
+    **Why it matters.** In training, zeros are all that is passed on, and no gradient passes back: the layers
+    before do not learn. It looks well in evaluation, when dropout rests.
+
+    **Evidence.** TensorFlow 1 asked for the chance to keep a value, where others ask for that to drop it:
+    `keep_prob=1.0` became `p=1.0`. Of 64 values p = .5 leaves nothing once in 10^19 examples, p = .9 once in
+    850, and p = .99 in every second one.
+
+    **Instead.** The chance to drop a value: .1 to .5.
+
+    **References.** Srivastava et al. (2014), JMLR 15, 1929-1958.
+    """
+
+    code, name, severity = "SAT106", "nothing-left", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first dropout that leaves nothing."""
+        found = [
+            one for one in vitals.dropped if one.nothing > _NOTHING and (one.values > 1 or one.rate >= 1)
+        ]
+        if found:
+            first, more = found[0], len(found) - 1
+            also = f", and so does that of {more} more layers" if more else ""
+            yield self.finding(
+                first.name,
+                f"Dropout of {first.rate:g} at {first.name} leaves nothing of {first.nothing:.0%} of the "
+                f"examples in training{also}.",
+                observed=first.nothing,
+                expected=f"at most {_NOTHING:.0%}",
+                fix=Fix("the chance to drop a value, not that to keep it: .1 to .5"),
+                layers=[one.name for one in found],
+            )
+
+
 class FocusedAttention(Rule):
     """Queries look at one key each.
 
@@ -190,4 +231,4 @@ def _inner(vitals: Vitals) -> Iterator[Layer]:
     yield from (layer for layer in activations if layer not in last)
 
 
-RULES = (SaturatedUnits, DeadUnits, DeadOutput, FocusedAttention)
+RULES = (SaturatedUnits, DeadUnits, DeadOutput, FocusedAttention, NothingLeft)

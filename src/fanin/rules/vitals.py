@@ -237,6 +237,26 @@ class Width:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """Dropout, which rests while a model is looked at.
+
+    Args:
+        name: Path of the layer that drops.
+        rate: The chance of a value to be dropped in training.
+        values: How many values an example has there, or channels, where whole ones are dropped.
+    """
+
+    name: str
+    rate: float
+    values: int
+
+    @property
+    def nothing(self) -> float:
+        """The chance that nothing is left of an example."""
+        return self.rate ** max(self.values, 1)
+
+
+@dataclass(frozen=True)
 class Vitals:
     """A model at step 0.
 
@@ -255,6 +275,7 @@ class Vitals:
         widths: The same model in several widths; () for one.
         untied: Pairs of parameters of which the model says that they are one, and they are two.
         unregistered: Weights that are used, ask for gradients, and are no parameters of the model.
+        dropped: Dropout, in the order of execution.
         notes: What to know.
     """
 
@@ -272,6 +293,7 @@ class Vitals:
     widths: tuple[Width, ...] = ()
     untied: tuple[tuple[str, str], ...] = ()
     unregistered: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -34,6 +34,7 @@ class Seen:
         weight_axes: The axes of the units there.
         attention: The weights of an attention, the keys last.
         where: Where it is written.
+        gates: Of a recurrent layer, the share of its gates' values that are saturated.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Seen:
     weight_axes: tuple[int, ...] = ()
     attention: Array | None = None
     where: Source = field(default_factory=Source)
+    gates: float | None = None
 
 
 def layers_of(several: Iterable[Seen]) -> tuple[Layer, ...]:
@@ -103,7 +105,7 @@ def layer_of(seen: Seen) -> Layer:
     if seen.kind == "activation":
         return _activated(layer, seen, rows)
     if seen.kind == "recurrent":
-        return _with_twins(_activated(layer, seen, rows), seen, rows)
+        return _with_twins(_gated(_activated(layer, seen, rows), seen), seen, rows)
     if seen.attention is not None:
         return replace(layer, entropy=units.entropy(seen.attention))
     return layer
@@ -124,6 +126,14 @@ def _activated(layer: Layer, seen: Seen, rows: Array) -> Layer:
         saturated=units.saturated(seen.value, name) if name in units.SATURATING else None,
         dead=units.dead(rows) if name in _DYING else None,
     )
+
+
+def _gated(layer: Layer, seen: Seen) -> Layer:
+    """Return a recurrent layer with what it reads, and its gates where more of them are saturated."""
+    source = None if seen.read is None else units.spread(seen.read).scale
+    if (seen.gates or 0.0) <= (layer.saturated or 0.0):
+        return replace(layer, source=source)
+    return replace(layer, source=source, function="gates", saturated=seen.gates)
 
 
 def _with_twins(layer: Layer, seen: Seen, rows: Array) -> Layer:

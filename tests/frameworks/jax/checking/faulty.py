@@ -148,6 +148,20 @@ def wide_table():
     return Gpt(nnx.Rngs(0), width=256, depth=1, scale=1.0), *tokens(), {"loss": "cross_entropy"}
 
 
+class Dropping(nnx.Module):
+    def __init__(self, rate):
+        rngs = nnx.Rngs(0)
+        self.a, self.b = nnx.Linear(784, 64, rngs=rngs), nnx.Linear(64, 10, rngs=rngs)
+        self.drop = nnx.Dropout(rate, rngs=rngs)
+
+    def __call__(self, x):
+        return self.b(self.drop(nnx.relu(self.a(x))))
+
+
+def nearly_all_dropped():
+    return Dropping(0.999), *digits(), {"loss": "cross_entropy"}
+
+
 FAULTY = {
     "constant kernels": (constants, ("SYM",), "Dense_0"),
     "deep sigmoids": (deep_sigmoids, ("BWD",), ""),
@@ -155,6 +169,7 @@ FAULTY = {
     "LoRA of zeros": (lora_of_zeros, ("SET",), "a.weight"),
     "dead output": (dead_output, ("SAT", "SET"), ""),
     "tied N(0, 1)": (wide_table, ("OUT",), ""),
+    "nearly all is dropped": (nearly_all_dropped, ("SAT",), "drop"),
 }
 """What makes a program, the families of rules of which one is to be found, and where, if that is clear."""
 

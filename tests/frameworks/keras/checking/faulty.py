@@ -176,6 +176,11 @@ def healthy_lstm():
     return model, random.integers(0, 200, (64, 20)), random.integers(0, 2, 64), BINARY
 
 
+def all_dropped():
+    body = [layers.Dense(64, "relu"), layers.Dropout(1.0), layers.Dense(10, "softmax")]
+    return keras.Sequential([keras.Input((784,)), *body]), *digits(), "sparse_categorical_crossentropy"
+
+
 FAULTY = {
     "A1 constant kernels": (a1, ("SYM",), "conv2d"),
     "A9 raw pixels": (a9, ("INP",), ""),
@@ -185,6 +190,7 @@ FAULTY = {
     "C3 inputs to 10000": (c3, ("INP", "SAT"), ""),
     "C6 ReLU at the output": (c6, ("SAT",), ""),
     "D1 CIFAR, raw": (d1, ("INP",), ""),
+    "All is dropped": (all_dropped, ("SAT",), "dropout"),
     "D28 one initializer": (d28, ("SYM",), "dense_1/kernel"),
 }
 """What makes a program, the families of rules of which one is to be found, and where, if that is clear."""

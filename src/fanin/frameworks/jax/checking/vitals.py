@@ -45,6 +45,7 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
         _target(subject, passed),
         made.dtype,
         made.examples,
+        dropped=made.watching.dropped,
         notes=made.call.notes,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from fanin.frameworks.jax.checking.blocks import above, repeated
 from fanin.frameworks.jax.checking.places import At, Places
 from fanin.frameworks.jax.checking.settling import settled, unit_axes, varying
 from fanin.graph.signal import Node
-from fanin.rules.vitals import Loss, Source
+from fanin.rules.vitals import Dropped, Loss, Source
 from fanin.theory.recognition import recognize
 from fanin.theory.recognition.draft import Draft
 from fanin.theory.recognition.softmax import softmax
@@ -102,6 +103,17 @@ class Watching:
             for node in places.graph
             if node.op == "dropout" and node.name in places.of and node.inputs[0] in places.of
         }
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """Dropout, which rests."""
+        found: dict[str, Dropped] = {}
+        for node in self.places.graph:
+            if node.op == "dropout" and len(node.shape) > 1:
+                shared = node.get("shared", ())
+                count = math.prod(size for n, size in enumerate(node.shape) if n and n not in shared)
+                found.setdefault(node.source.layer, Dropped(node.source.layer, node["rate"], count))
+        return tuple(found.values())
 
     def own_loss(self, output: int) -> Told | None:
         """Return the loss that an output is, if it is one that is known."""

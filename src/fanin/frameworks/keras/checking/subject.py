@@ -14,6 +14,7 @@ from fanin.frameworks.given import Given
 from fanin.frameworks.keras.checking import batch
 from fanin.frameworks.keras.checking.attention import weights_of_attention
 from fanin.frameworks.keras.checking.events import Event
+from fanin.frameworks.keras.checking.gates import saturated
 from fanin.frameworks.keras.checking.passes import Pass, Passed, passes_of
 from fanin.frameworks.keras.checking.program import Program
 from fanin.frameworks.keras.signals import channel_axis
@@ -91,6 +92,7 @@ class Subject:
                 event.kernel_axes,
                 _attention(event, passed),
                 where_of(type(event.layer)),
+                _gates(event, passed),
             )
             before.append(seen)
             yield seen
@@ -109,6 +111,15 @@ def _kernel(event: Event, passed: Passed) -> Array | None:
     if event.kernel is None or isinstance(event.kernel, int):
         return None if event.kernel is None else passed.kept[event.kernel]
     return array_of(event.kernel)
+
+
+def _gates(event: Event, passed: Passed) -> float | None:
+    """Return the share of saturated values of a recurrent layer's gates."""
+    if event.kind != "recurrent" or "read" not in event.kept:
+        return None
+    kept = {name: passed.kept[number] for name, number in event.kept.items()}
+    begins = [kept[name] for name in sorted(kept) if name.startswith("state")]
+    return saturated(event.layer, kept["read"], kept.get("mask"), begins)
 
 
 def _attention(event: Event, passed: Passed) -> Array | None:

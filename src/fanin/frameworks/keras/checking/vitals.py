@@ -48,6 +48,7 @@ def vitals_of(subject: Subject, *, described: bool) -> Vitals:
         _target(subject, passed),
         program.trained[0].dtype if program.trained else "float32",
         program.examples,
+        dropped=tuple(program.watch.dropped.values()),
     )
     arrays = {one.name: one.value for one in held}
     return declared(found, lambda: inventory(subject.model), arrays.__getitem__)

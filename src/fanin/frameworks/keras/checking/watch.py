@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,10 +16,13 @@ from fanin.frameworks.keras.checking import functions, products
 from fanin.frameworks.keras.checking.batch import check_built
 from fanin.frameworks.keras.checking.events import Event, Tape
 from fanin.frameworks.keras.signal import LayerPlace
+from fanin.rules.vitals import Dropped
 
 _NORM = re.compile(r"norm", re.IGNORECASE)
 _RESTING = re.compile(r"drop|noise|stochasticdepth", re.IGNORECASE)
 _NO_NORMS = ("SpectralNormalization",)
+_OF_CHANNELS = (keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D)
+_DROPOUT = (keras.layers.Dropout, keras.layers.AlphaDropout, *_OF_CHANNELS)
 
 
 class Watch:
@@ -33,6 +37,7 @@ class Watch:
 
     Attributes:
         events: What was taken down, in the order of execution.
+        dropped: Dropout that rests, by its path.
         ends: The last activation or softmax: its value, its name, and what was taken down of it.
     """
 
@@ -46,6 +51,7 @@ class Watch:
     ) -> None:
         self.model, self.places, self.blocks, self.tape = model, places, blocks, tape
         self.events: list[Event] = []
+        self.dropped: dict[str, Dropped] = {}
         self.ends: tuple[Any, str, Event | None] = (None, "", None)
         self._weights = {id(value): (value, frozenset({id(variable)})) for variable, value in weights}
         self._stack: list[Any] = [model]
@@ -187,6 +193,7 @@ class Watch:
         self, layer: Any, own: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if _RESTING.search(type(layer).__name__) and getattr(layer, "_call_has_training_arg", False):
+            self._rest(layer, args)
             kwargs = {**kwargs, "training": False}
         busy, inside = self._busy, id(layer) in self.places
         if inside:
@@ -201,7 +208,17 @@ class Watch:
             if inside:
                 self._stack.pop()
         here = not busy and inside and functions.trace() == self._trace
-        return self._returned(layer, results) if here else results
+        return self._returned(layer, results, args, kwargs) if here else results
+
+    def _rest(self, layer: Any, args: tuple[Any, ...]) -> None:
+        """Take down how much a layer would drop."""
+        place = self.places.get(id(layer))
+        if place is None or not isinstance(layer, _DROPOUT) or not args or not hasattr(args[0], "shape"):
+            return
+        shape = args[0].shape
+        axis = 1 if getattr(layer, "data_format", "") == "channels_first" else -1
+        count = shape[axis] if isinstance(layer, _OF_CHANNELS) else math.prod(shape[1:])
+        self.dropped.setdefault(place.path, Dropped(place.path, float(layer.rate), count))
 
     def _is_block(self, layer: Any, path: str) -> bool:
         """Return whether a layer is taken down itself; a table that makes logits is a product already."""
@@ -210,7 +227,7 @@ class Watch:
             return last is None or last.layer is not layer
         return isinstance(layer, keras.layers.RNN) or path in self.blocks
 
-    def _returned(self, layer: Any, results: Any) -> Any:
+    def _returned(self, layer: Any, results: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         path, name = self.places[id(layer)]
         function = _function_of(layer) if isinstance(layer, keras.layers.RNN) else ""
         if _NORM.search(name) and name not in _NO_NORMS:
@@ -226,8 +243,23 @@ class Watch:
         self._stack.append(layer)
         event, flat[number] = self._add(kind, flat[number])
         event.function = function
+        if function:
+            self._keep(event, args, kwargs)
         self._stack.pop()
         return keras.tree.pack_sequence_as(results, flat)
+
+    def _keep(self, event: Event, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep what a recurrent layer reads, for its gates."""
+        names = ("sequences", "initial_state", "mask")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        read, mask = given.get("sequences"), given.get("mask")
+        mask = backend.get_keras_mask(read) if mask is None and read is not None else mask
+        for name, value in (("read", read), ("mask", mask)):
+            if value is not None and hasattr(value, "dtype"):
+                event.kept[name] = self.tape.keep(value)
+        for number, state in enumerate(keras.tree.flatten(given.get("initial_state"))):
+            if hasattr(state, "dtype"):
+                event.kept[f"state {number}"] = self.tape.keep(state)
 
 
 def _check(layer: Any) -> None:

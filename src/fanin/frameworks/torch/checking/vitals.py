@@ -143,6 +143,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         _dtype(model),
         batch.examples,
         unregistered=tuple(names_of(watch.strangers.values(), model)),
+        dropped=tuple(watch.dropped.values()),
         notes=tuple(notes),
     )
 

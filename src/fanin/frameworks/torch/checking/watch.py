@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, units
 from fanin.frameworks.torch.graph.exporting import tensors_of
-from fanin.rules.vitals import Layer, Source
+from fanin.rules.vitals import Dropped, Layer, Source
 
 _NORM = re.compile(r"norm", re.IGNORECASE)
 _NO_NORMS = ("LocalResponseNorm", "WeightNorm", "SpectralNorm")
@@ -60,14 +61,8 @@ _SECOND = _names(
     f.conv_transpose2d,
     f.conv_transpose3d,
 )
-_DROPOUT = _names(
-    f.dropout,
-    f.alpha_dropout,
-    f.dropout1d,
-    f.dropout2d,
-    f.dropout3d,
-    f.feature_alpha_dropout,
-)
+_CHANNELS = _names(f.dropout1d, f.dropout2d, f.dropout3d, f.feature_alpha_dropout)
+_DROPOUT = _CHANNELS | _names(f.dropout, f.alpha_dropout)
 
 
 @dataclass(eq=False)
@@ -90,6 +85,7 @@ class Watch(TorchFunctionMode):
 
     Attributes:
         last_function: The last activation or softmax: its value and its name.
+        dropped: Dropout that rests, by its path.
         strangers: Weights that are used and that the module does not have, by their ids.
     """
 
@@ -105,6 +101,7 @@ class Watch(TorchFunctionMode):
         self.last_function: tuple[torch.Tensor | None, str] = (None, "")
         self.paused = False
         self.sampled: dict[str, torch.Tensor] = {}
+        self.dropped: dict[str, Dropped] = {}
         self.strangers: dict[int, nn.Parameter] = {}
 
     @property
@@ -126,7 +123,7 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _DROPOUT:
-            return args[0] if args else kwargs["input"]
+            return self._rest(func, args, kwargs)
         if func is f.multi_head_attention_forward:
             return self._within(func, args, kwargs)
         if func in recurrent.FUSED and not kwargs:
@@ -137,6 +134,18 @@ class Watch(TorchFunctionMode):
             given = {name: units.unwrapped(one) for name, one in kwargs.items()}
             self._take(func, tuple(map(units.unwrapped, args)), given, units.unwrapped(result))
         return result
+
+    def _rest(self, func: Any, args: Any, kwargs: Any) -> torch.Tensor:
+        """Return what dropout is of."""
+        given = {**dict(zip(("input", "p", "training"), args, strict=False)), **kwargs}
+        read, module = given["input"], self._stack[-1] if self._stack else None
+        if module is not None and (
+            given.get("training", True) or isinstance(module, nn.modules.dropout._DropoutNd)
+        ):
+            shape = read.shape[1:2] if func in _CHANNELS else read.shape[1:]
+            path = self._paths.get(id(module), "") or type(self.model).__name__
+            self.dropped.setdefault(path, Dropped(path, float(given.get("p", 0.5)), math.prod(shape)))
+        return read
 
     def _within(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call a function of PyTorch that is made of others, and see these."""
