@@ -15,6 +15,8 @@ from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import STILL
 from fanin.theory.propagation.sums import traces
 
+_SIGNALS = "signals"
+"""The population of what is known of a gradient from the signals: 1 everywhere."""
 _FEW = 64
 """Rows that are enough to tell how much chance there is."""
 
@@ -59,6 +61,21 @@ class Part:
     known: bool = False
     noise: Array = field(default_factory=lambda: STILL)
     curvature: Curvature | None = None
+
+    @classmethod
+    def of_signals(cls, values: Array, places: Places) -> Part:
+        """Return what is known of a gradient from the signals, which adds up row by row.
+
+        Args:
+            values: The gradient, (rows, samples, points).
+            places: Of the points.
+        """
+        return cls(values, np.ones(_shape(places)), population=_SIGNALS, known=True)
+
+    @property
+    def is_of_signals(self) -> bool:
+        """Whether it is what is known of a gradient from the signals."""
+        return self.population == _SIGNALS
 
     @property
     def size(self) -> float:
@@ -131,6 +148,10 @@ class Cotangent:
     def growth(self) -> float:
         """E[g^2] of imagined networks over that of an infinitely wide one."""
         return float(np.exp(np.mean(self.drift) + np.var(self.drift) / 2))
+
+    def plus(self, *parts: Part) -> Cotangent:
+        """Return it with more parts."""
+        return replace(self, parts=_joined((*self.parts, *parts)))
 
     def times(self, slope: Array | float) -> Cotangent:
         """Return it times a factor of each element."""

@@ -1,4 +1,4 @@
-"""How many points of a block each node needs: pools need a window's for each of their own."""
+"""How many points of a block each node needs: pools need a window's for each of their own, lengths some."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fanin.theory.propagation.rules.pools import LARGEST
 
 _LEAST = 2
 _MOST = 256  # pools of pools share some points
+_OF_LENGTHS = 12  # what is divided by its length goes with the length as a whole
 _WINDOWS = 3  # a block of inputs is read by windows of its own block of outputs and of blocks around it
 _OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent", "scan", "pool", "opaque"})
 """Ops whose values have points of their own; others share those of what they read."""
@@ -30,6 +31,8 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
         if node.op == "pool" and node["kind"] == "max" and (window := math.prod(node["window"])) <= LARGEST:
             read = group[node.inputs[0]]
             needed[read] = max(needed[read], min(_WINDOWS * needed[group[node.name]] * window, _MOST))
+        if node.op == "reduce" and graph[node.inputs[0]].get("function") == "square":
+            needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], _OF_LENGTHS)
     return {name: needed[found] for name, found in group.items()}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.covariance import Covariance, covariance
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.signal import Signal, Value
 
@@ -20,6 +21,11 @@ from fanin.theory.propagation.signal import Signal, Value
 def overlap(signal: Signal) -> float:
     """Return the variance of products of a signal's values at two places, relative to what they differ by."""
     return signal.overlap + _excess(signal.values) / max(signal.width, 1)
+
+
+def spread_of_products(x: Signal) -> Covariance:
+    """Return the variance of x x' from channel to channel, between places."""
+    return np.maximum(covariance(x.values**2, x.places) - covariance(x.values, x.places) ** 2, 0.0)
 
 
 def over_windows(x: Signal, taps: float, axes: int, groups: int = 1) -> float:

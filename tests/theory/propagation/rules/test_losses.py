@@ -17,8 +17,39 @@ def test_gradients(loss, shape):
     m = Maker()
     x = m.input(*shape)
     y = m.linear(x, 64, variance=1.5 / N)
-    parameters = 0.05 if loss == "mse" else 0.03
-    agree(m.graph(y), [y], {x: LAW}, loss=loss, draws=1200, tolerance=0.015, parameters=parameters)
+    agree(m.graph(y), [y], {x: LAW}, loss=loss, draws=1500, tolerance=0.015, parameters=0.015)
+
+
+@pytest.mark.parametrize("function", ["tanh", "relu"])
+@pytest.mark.parametrize("outs", [32, 256])
+def test_errors_go_along_signals(function, outs):
+    """As those of autoencoders do, whose outputs are as many as their inputs: W^T W x has much of x."""
+    m = Maker()
+    y, before = m.input(8, 256), []
+    for width in (256, 256, outs):
+        y = m.linear(m.apply(function, y) if before else y, width, variance=1.5 / 256)
+        before.append(y)
+    agree(m.graph(y), before, loss="mse", draws=1500, tolerance=0.02, parameters=0.035)
+
+
+@pytest.mark.parametrize("window", [(1, 1), (3, 3)])
+def test_errors_of_images_go_along_signals(window):
+    m = Maker()
+    y, before = m.input(4, 128, 8, 8), []
+    for _ in range(3):
+        y = m.convolution(m.apply("tanh", y) if before else y, 128, window, padding=window[0] // 2)
+        before.append(y)
+    agree(m.graph(y), before, loss="mse", draws=300, tolerance=0.015, parameters=0.02)
+
+
+@pytest.mark.parametrize("kind", ["layer", "rms"])
+def test_a_norm_takes_away_what_errors_have_along_it(kind):
+    m = Maker()
+    first = m.linear(m.input(4, 3, 512), 512)
+    inner = m.apply("tanh", m.linear(m.norm(first, kind, axes=(2,), channel=2), 512))
+    stream = m.apply("add", first, inner)
+    out = m.linear(m.norm(stream, kind, axes=(2,), channel=2), 512)
+    agree(m.graph(out), [first, stream, out], loss="mse", draws=400, tolerance=0.015, parameters=0.025)
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy", "mse"])
@@ -27,7 +58,7 @@ def test_losses_that_are_a_part_of_the_graph(kind):
     x = m.input(8, N)
     y = m.linear(x, 64)
     end = m.node("loss", y, shape=(), kind=kind, axis=1, reduction="mean", logits=True)
-    agree(m.graph(end), [y, end], {x: LAW}, draws=1200, tolerance=0.015, parameters=0.03)
+    agree(m.graph(end), [y, end], {x: LAW}, draws=1500, tolerance=0.015, parameters=0.02)
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy", "mse"])

@@ -113,8 +113,8 @@ def test_what_examples_have_in_common():
     own, level = np.array([[2.0, 0.3], [0.3, 2.0]]), np.array([[0.5, 0.2], [0.2, 0.5]])
     slope = np.random.default_rng(0).random((16, 2, 2))
     whole = Cotangent((Part(slope, joined(own + level, level)), Part(slope, joined(own, 0 * own))))
-    (mine, apart), (common, together) = split_up(whole)
+    (mine, apart), (common, together) = split_up(whole, places)
     assert (apart, together) == (False, True)
     assert mine.covariance(places)[0, :, 1] == pytest.approx(0.0)
     assert mine.covariance(places) + common.covariance(places) == pytest.approx(whole.covariance(places))
-    assert [together for _, together in split_up(Cotangent(whole.parts[1:]))] == [False]
+    assert [together for _, together in split_up(Cotangent(whole.parts[1:]), places)] == [False]

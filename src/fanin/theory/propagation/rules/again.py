@@ -146,7 +146,7 @@ class Again:
         assert law is not None
         use.chance = context.seen_back(cotangent, y)
         parts = []
-        for each, together in split_up(cotangent):
+        for each, together in split_up(cotangent, y.places):
             given = _flat(sampled(each, y.places, context.normals), y.places)
             use.back.append((given, together))
             products = self._backward.setdefault((weight, together), Products(use.terms[1] * law.variance))
@@ -169,7 +169,7 @@ class Again:
         if not self._met.before[node.name]:
             return cotangent
         parts = []
-        for each, together in split_up(cotangent):
+        for each, together in split_up(cotangent, value.places):
             if all(part.known for part in each.parts):
                 parts += each.parts
             else:

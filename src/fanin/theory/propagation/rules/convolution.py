@@ -15,6 +15,7 @@ Borders are blocks of their own, since windows there reach beyond the image.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Curvature, Part
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
-from fanin.theory.propagation.curvature import curvature, gained
+from fanin.theory.propagation.curvature import along, curvature, gained, mean_traces
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import over_windows, smoothed
 from fanin.theory.propagation.places import Places
@@ -72,6 +73,9 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
             back = _bent(
                 back, curved.times(on, scale**2), geometry, x, context, 1 / channels**2 / node["groups"]
             )
+        traces = mean_traces(cotangent, y)
+        if traces is not None:
+            back = along(back, law.variance * geometry.totals(traces, x.places) / node["groups"], x)
         return [back, *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
@@ -93,9 +97,9 @@ def _bent(
     products = geometry.back(curved.products, x.places)
     traces, by_tap = geometry.sums(curved.traces, x.places), geometry.back(curved.traces, x.places)
     (part,) = back.parts
-    along = Part(x.values, share * (traces - by_tap))
-    added, total = (context.total(each.covariance(x.places), x.places, x.examples) for each in (along, part))
-    more = (along,) if added > _LITTLE * total else ()
+    bent = Part(x.values, share * (traces - by_tap))
+    added, total = (context.total(each.covariance(x.places), x.places, x.examples) for each in (bent, part))
+    more = (bent,) if added > _LITTLE * total else ()
     return replace(back, parts=(replace(part, curvature=Curvature(products, traces)), *more))
 
 
@@ -142,12 +146,24 @@ class _Geometry:
 
     def sums(self, found: Covariance, target: Places) -> Covariance:
         """Return second moments of sums over all outputs that read an input."""
+        return over_blocks(self._back.moments(found, self.places), self.source, target)
+
+    def totals(self, values: Array, target: Places) -> Array:
+        """Return sums of numbers of outputs, (samples, points), over all outputs that read an input."""
+        first = np.cumsum([0, *self.places.counts[:-1]])
+        found = self._back.terms @ values[:, first].T  # (blocks, samples)
+        if len(self.source.sizes) != len(target.sizes):
+            return np.mean(found, axis=0)[:, None]
+        return found[target.owner].T
+
+    @cached_property
+    def _back(self) -> Sums:
+        """Sums over all outputs that read an input."""
         weights = [
             axis.weights(length, True).T * axis.source.shape[1]
             for axis, length in zip(self.axes, self.shapes[0], strict=True)
         ]
-        sums = Sums.of(weights, self.places, self.source, *self.labels)
-        return over_blocks(sums.moments(found, self.places), self.source, target)
+        return Sums.of(weights, self.places, self.source, *self.labels)
 
 
 def _shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,8 +18,9 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Curvature
 from fanin.theory.propagation.covariance import Covariance, joined, mean_place, moved, split
-from fanin.theory.propagation.curvature import curvature, gained
-from fanin.theory.propagation.overlaps import overlap
+from fanin.theory.propagation.curvature import along, curvature, gained, mean_traces
+from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.overlaps import overlap, spread_of_products
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.outputs import OfKernel, Outputs, why_not
 from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
@@ -45,8 +46,6 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
     outputs = Outputs(node, x, kernel, inputs[2:], context, sums.fan_in)
     y = outputs.drawn(_apart(wanted, places) if sums.made else _moved(wanted, sums, x, places), places)
 
-    own = x.overlap + (overlap(x) - x.overlap) * x.width / sums.fan_in
-
     def pullback(cotangent: Cotangent) -> Contributions:
         found = cotangent.covariance(places)
         seen = context.seen_back(cotangent, y)
@@ -55,7 +54,7 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         bent = None if sums.made else curvature(cotangent, y)
         if bent is not None:
             bent = Curvature(*(_at(each, places, at) for each in bent))
-        more = gained(bent, inner, scale, own)
+        more = 0.0 if bent is None else gained(bent, inner, scale, *_chance(x, sums))
         of_kernel = OfKernel.over(_at(outer, places, at), inner, at, x.examples, more)
         outputs.take_down(of_kernel.times(sums.shared * (1 + cotangent.met * overlap(x))), cotangent, y)
         wanted = sums.fan_out * law.second_moment * outer
@@ -63,7 +62,11 @@ def linear(node: Node, inputs: list[Value], context: Context) -> Result:
         on = None
         if bent is not None and not sums.positions:
             on = bent.times(sums.fan_out * law.second_moment * scale, scale**2)
-        return [replace(cotangent.through(back, seen, on), met=cotangent.met), *[None] * (len(inputs) - 1)]
+        found = replace(cotangent.through(back, seen, on), met=cotangent.met)
+        traces = None if sums.made or sums.positions else mean_traces(cotangent, y)
+        if traces is not None:
+            found = along(found, law.variance * _there(traces, places, x.places), x)
+        return [found, *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 
@@ -122,6 +125,13 @@ class _Sums:
         return cls(_size(summed), _size(made), positions, places, shared, unknown)
 
 
+def _chance(x: Signal, sums: _Sums) -> tuple[float, Covariance | float]:
+    """Return the variance of products x . x': what came before brings, by what differs, and their own."""
+    if sums.positions:
+        return x.overlap + (overlap(x) - x.overlap) * x.width / sums.fan_in, 0.0
+    return x.overlap, spread_of_products(x) / sums.fan_in
+
+
 def _around_means(x: Signal, positions: bool) -> Covariance:
     """Return E[x x'] - E[x] E[x'], averaged over positions if wanted."""
     means = np.broadcast_to(np.mean(x.values, axis=0), (SAMPLES, len(x.places)))
@@ -152,6 +162,14 @@ def _at(found: Covariance, places: Places, target: Places) -> Covariance:
     if found.shape[1] == 1 or len(places.sizes) != len(target.sizes):
         return np.broadcast_to(found[:, :1, :, :1], (2, len(target), 2, len(target))).copy()
     return moved(found, places, target)
+
+
+def _there(values: Array, places: Places, target: Places) -> Array:
+    """Return numbers of places, (samples, points), at other points; of one place they are there for all."""
+    if values.shape[1] == 1 or len(places.sizes) != len(target.sizes):
+        return values[:, :1]
+    first = np.cumsum([0, *places.counts[:-1]])
+    return values[:, first[target.owner]]
 
 
 def _apart(wanted: Covariance, places: Places) -> Covariance:

@@ -4,20 +4,22 @@ cross-entropy:         g = (softmax(x) - y) / N, y one of C classes at random
 binary cross-entropy:  g = (sigmoid(x) - y) / N, y 0 or 1 at random
 mean squared error:    g = 2 (x - y) / N, y standard normal
 
-Where targets are values of the graph, y is what they are. A sum of losses has N = 1.
+Where targets are values of the graph, y is what they are. A sum of losses has N = 1. What predictions tell of
+a gradient is a population that is known, the rest of targets is drawn.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance, covariance, joined, second_moment
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
@@ -65,8 +67,8 @@ def loss(node: Node, inputs: list[Value], context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         given = cotangent.covariance(places)
         inner = given if reduction == "none" else given[:1, :1, :1, :1]
-        each = _of_each(kind, x, targets, node.get("smoothing", 0.0))
-        return [_gradient(kind, x, each, inner / terms**2, context), *[None] * (len(inputs) - 1)]
+        errors = _errors(kind, x, targets, node.get("smoothing", 0.0))
+        return [_gradient(x, errors, inner / terms**2, context), *[None] * (len(inputs) - 1)]
 
     return Result(y, pullback)
 
@@ -80,46 +82,47 @@ def loss_gradient(kind: str, x: Signal, context: Context) -> Cotangent:
         context: Of the run.
     """
     factor = np.full((1, 1, 1, 1), _terms(kind, x) ** -2.0)
-    return _gradient(kind, x, _of_each(kind, x, None), factor, context)
+    return _gradient(x, _errors(kind, x, None), factor, context)
 
 
-def _gradient(kind: str, x: Signal, each: Covariance, factor: Covariance, context: Context) -> Cotangent:
+class _Errors(NamedTuple):
+    """Gradients of losses.
+
+    Args:
+        known: What predictions tell of them, (rows, samples, points).
+        drawn: Second moments of the rest between places.
+    """
+
+    known: Array
+    drawn: Covariance
+
+    def covariance(self, places: Places) -> Covariance:
+        """Return their second moments between places."""
+        return covariance(self.known, places) + self.drawn
+
+
+def _gradient(x: Signal, errors: _Errors, factor: Covariance, context: Context) -> Cotangent:
     """Return the gradient with respect to predictions of a sum of losses.
 
     Args:
-        kind: One of `LOSSES`.
         x: Predictions.
-        each: Second moments of the gradients of the losses.
-        factor: Of what each loss is multiplied by.
+        errors: Gradients of the losses.
+        factor: Second moments of what each loss is multiplied by.
         context: Of the run.
     """
-    each = each * factor
-    shared = _shared(kind, x) * factor
-    base = context.total(each * x.covariance, x.places, x.examples)
-    met = context.total(shared, x.places, x.examples) / base if base > 0 else 0.0
-    return replace(Cotangent.normal(each), met=met)
+    if np.ptp(factor):
+        return Cotangent.normal(errors.covariance(x.places) * factor)
+    scale = math.sqrt(float(factor.flat[0]))
+    known = Part.of_signals(errors.known * scale, x.places)
+    found = Cotangent.normal(errors.drawn * scale**2).plus(known)
+    share = known.size / max(sum(part.size for part in found.parts), 1e-300)
+    return replace(found, chance=share * context.seen(x))
 
 
 def _terms(kind: str, x: Signal) -> int:
     """Return how many losses a mean is over."""
     places = max(x.examples, 1) * x.places.total
     return places if kind == "cross_entropy" else places * x.width
-
-
-def _shared(kind: str, x: Signal) -> Covariance:
-    """Return how gradients at two places go with what predictions are made of there.
-
-    Inputs overlap by chance, predictions as they do, and errors as the predictions: dE[g g'] = E[f' f'] dE[x
-    x'], so that by products of relative variance t, in terms of what the places differ by, E[g g'] E[x x']
-    has t E[f' f'] ((1 - c) q)^2 more.
-    """
-    values = np.broadcast_to(x.values, (len(x.values), SAMPLES, len(x.places)))
-    own = np.einsum("abab->ab", x.covariance)
-    apart = (own[:, :, None, None] + own) / 2 - x.covariance
-    if kind == "mse":
-        return 4 * apart**2
-    shares = expit(values) if kind == "binary_cross_entropy" else Groups(len(values), x.width).softmax(values)
-    return covariance(shares * (1 - shares), x.places) * apart**2
 
 
 def _why_not(kind: str, x: Signal, targets: Value | None) -> str:
@@ -140,15 +143,15 @@ def _level(kind: str, x: Signal, targets: Value | None) -> float:
         weight = targets.mean * x.width if isinstance(targets, Signal) else 1.0
         each = -weight * Groups(len(values), x.width).log_softmax(values)
     elif kind == "mse":
-        return second_moment(_of_each(kind, x, targets), x.places) / 4
+        return second_moment(_errors(kind, x, targets).covariance(x.places), x.places) / 4
     else:
         y = targets.values if isinstance(targets, Signal) else _usual(targets, _BINARY)[0]
         each = np.logaddexp(0, values) - y * values
     return float(np.mean(each, axis=(0, 1)) @ x.places.share / x.places.total)
 
 
-def _of_each(kind: str, x: Signal, targets: Value | None, smoothing: float = 0.0) -> Covariance:
-    """Return E[g g'] between places, of the sum of all losses.
+def _errors(kind: str, x: Signal, targets: Value | None, smoothing: float = 0.0) -> _Errors:
+    """Return the gradient of the sum of all losses.
 
     Args:
         kind: One of `LOSSES`.
@@ -160,13 +163,13 @@ def _of_each(kind: str, x: Signal, targets: Value | None, smoothing: float = 0.0
     if kind == "cross_entropy":
         return _of_classes(x, values, targets, smoothing)
     if kind == "binary_cross_entropy":
-        return _of_differences(expit(values), x.places, targets, _BINARY)
-    found = _of_differences(values, x.places, targets, _NORMAL)
-    return 4 * (found + x.covariance - covariance(values, x.places))
+        return _differences(expit(values), x.places, targets, _BINARY)
+    known, drawn = _differences(values * math.sqrt(x.correction), x.places, targets, _NORMAL)
+    return _Errors(2 * known, 4 * drawn)
 
 
-def _of_differences(values: Array, places: Places, targets: Value | None, usual: Moments) -> Covariance:
-    """Return E[(x - y) (x' - y')] between places.
+def _differences(values: Array, places: Places, targets: Value | None, usual: Moments) -> _Errors:
+    """Return x - y.
 
     Args:
         values: x.
@@ -175,9 +178,9 @@ def _of_differences(values: Array, places: Places, targets: Value | None, usual:
         usual: Mean and variance of those.
     """
     if isinstance(targets, Signal):
-        return covariance(values - targets.values, places)
+        return _Errors(values - targets.values, 0 * _own(places))
     mean, variance = _usual(targets, usual)
-    return covariance(values - mean, places) + variance * _own(places)
+    return _Errors(values - mean, variance * _own(places))
 
 
 def _usual(targets: Value | None, usual: Moments) -> Moments:
@@ -195,34 +198,33 @@ def _own(places: Places) -> Covariance:
     return joined(np.eye(points), np.zeros((points, points)))
 
 
-def _of_classes(x: Signal, values: Array, targets: Value | None, smoothing: float) -> Covariance:
-    """Return E[(p - y) (p' - y')] between places.
+def _of_classes(x: Signal, values: Array, targets: Value | None, smoothing: float) -> _Errors:
+    """Return p - y.
 
     Labels know nothing of predictions or of each other, and E[p] = E[y] = 1 / C. Targets s that do not sum
     to 1 have the gradient p sum(s) - s.
     """
-    groups, classes = Groups(len(values), x.width), x.width
+    groups, classes, nothing = Groups(len(values), x.width), x.width, 0 * _own(x.places)
     shares = groups.softmax(values)
     if isinstance(targets, Signal) and not math.isclose(targets.mean * classes, 1, rel_tol=_ONE):
         whole = np.broadcast_to(targets.values, values.shape)
-        return covariance(shares * groups.sums(whole) - whole, x.places)
-    found = covariance(shares - 1 / classes, x.places)
+        return _Errors(shares * groups.sums(whole) - whole, nothing)
+    known = shares - 1 / classes
     if x.normal and classes > 1:
-        found = _exact(found, x)
+        known = _exact(known, x)
     if isinstance(targets, Signal):
-        return found + covariance(targets.values - 1 / classes, x.places)
-    return found + (1 - smoothing) ** 2 * (1 / classes - 1 / classes**2) * _own(x.places)
+        return _Errors(known, covariance(targets.values - 1 / classes, x.places))
+    return _Errors(known, (1 - smoothing) ** 2 * (1 / classes - 1 / classes**2) * _own(x.places))
 
 
-def _exact(found: Covariance, x: Signal) -> Covariance:
-    """Return second moments of p - 1 / C with E[p^2] = P / C, exact for independent normal logits.
+def _exact(known: Array, x: Signal) -> Array:
+    """Return p - 1 / C with E[p^2] = P / C, exact for independent normal logits.
 
     Groups of rows are too few where few of many classes have nearly all of p.
     """
-    variances = np.var(x.values, axis=0).mean(axis=0)
-    variances = np.broadcast_to(variances, (found.shape[1],))
+    points = known.shape[2]
+    variances = np.broadcast_to(np.var(x.values, axis=0).mean(axis=0), (points,))
     seconds = [softmax_moments(x.width, float(variance)).sum_squares / x.width for variance in variances]
     own = np.maximum(np.asarray(seconds) - 1 / x.width**2, 0.0)
-    drawn = np.diagonal(found[0, :, 0])
-    scale = np.sqrt(np.divide(own, drawn, out=np.ones_like(own), where=drawn > 0))
-    return found * scale[:, None, None] * scale
+    drawn = np.mean(known**2, axis=(0, 1))
+    return known * np.sqrt(np.divide(own, drawn, out=np.ones_like(own), where=drawn > 0))

@@ -21,6 +21,7 @@ from fanin.theory.propagation.covariance import (
     second_moment,
     split,
 )
+from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
@@ -76,8 +77,22 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
 
     seen = context.seen(x)
 
-    # Means of the gradient over many channels vanish: it is independent of the signal.
-    return y, lambda cotangent: [replace(cotangent.times(1 / deviation), chance=cotangent.chance - seen)]
+    def pullback(cotangent: Cotangent) -> Contributions:
+        # Of what is independent of the signal, means over many channels vanish.
+        parts = tuple(
+            replace(part, slope=_projected(part.slope, y, centred, places)) if part.known else part
+            for part in cotangent.parts
+        )
+        back = replace(cotangent, parts=parts, chance=cotangent.chance - seen)
+        return [back.times(1 / deviation)]
+
+    return y, pullback
+
+
+def _projected(slope: Array, y: Signal, centred: bool, places: bool) -> Array:
+    """Return a gradient without what goes along the normalized values, and without its mean."""
+    inside = slope - y.values * _mean(slope * y.values, y.places, places)
+    return inside - _mean(slope, y.places, places) if centred else inside
 
 
 def _mean(values: Array, places: Places, over_places: bool) -> Array:
@@ -232,13 +247,28 @@ def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], 
             if isinstance(value, Kernel):
                 uses = cotangent.times(slope)
                 total = context.total(uses.covariance(y.places), y.places, y.examples)
-                total *= 1 + uses.met * overlap(inner) if slot == "scale" else 1
+                total += _gained(cotangent, uses, inner, y, context) if slot == "scale" else 0.0
                 total += context.beside_others(value, uses, y)
                 spread = uses.spread_of_sums(y.places, y.examples)
                 context.of_values(value, total, uses.chance, spread)
         return [*back(cotangent.times(factors)), *[None] * len(slots)]
 
     return Result(y, pullback)
+
+
+def _gained(cotangent: Cotangent, uses: Cotangent, inner: Signal, y: Signal, context: Context) -> float:
+    """Return what E[g^2] of a scale gains as gradients go with what places have in common by chance.
+
+    Args:
+        cotangent: With respect to the outputs.
+        uses: With respect to the scale, of each use.
+        inner: What is scaled.
+        y: The outputs.
+        context: Of the run.
+    """
+    more = gained(curvature(cotangent, y), inner.covariance, 1.0, overlap(inner))
+    met = uses.met * overlap(inner) * uses.covariance(y.places)
+    return context.total(more + met, y.places, y.examples)
 
 
 def _drawn(law: Law, context: Context) -> Array:

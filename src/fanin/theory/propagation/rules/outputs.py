@@ -117,7 +117,9 @@ class Outputs:
         context, kernel, bias = self.context, self.kernel, self._bias
         own = 2 * of_kernel.concentration * (1 / max(y.width, 1) + 1 / max(self.x.width, 1))
         chance = cotangent.chance + self.x.chance + context.more(own)
-        context.gradient(kernel.weight, of_kernel.second_moment * kernel.factor**2, chance)
+        # Where signals are larger by chance, what they are told from is, too.
+        together = 1 + float(np.mean(cotangent.chance[0] * self.x.chance[0]))
+        context.gradient(kernel.weight, of_kernel.second_moment * together * kernel.factor**2, chance)
         if bias is None:
             return
         if self.node.op == "linear":

@@ -118,7 +118,7 @@ def _largest(x: Signal, geometry: _Geometry) -> Result:
 
 
 def _larger(x: Signal, geometry: _Geometry) -> Array:
-    """Return how often one of so many values is larger than another, as zeros of a ReLU are not, (numbers,)."""
+    """Return how often one of so many values is larger than another, as zeros are not, (numbers,)."""
     inside = x.places.owner == np.argmax(x.places.sizes)
     values = x.values[..., inside] if x.values.shape[2] > 1 else x.values
     lowest = np.logical_and.accumulate(values == np.min(values), axis=-1)

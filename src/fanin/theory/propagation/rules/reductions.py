@@ -137,8 +137,10 @@ def _over_positions(x: Signal, terms: float, context: Context) -> Result:
 
 def _everywhere(part: Part, points: int) -> Part:
     """Return the gradient of a mean with respect to all positions, which have the same one."""
-    shape = (SAMPLES, points, SAMPLES, points)
-    return Part(part.slope, np.broadcast_to(part.inner, shape).copy(), known=part.known, noise=part.noise)
+    inner = np.broadcast_to(part.inner, (SAMPLES, points, SAMPLES, points)).copy()
+    if part.known:
+        return replace(part, inner=inner)
+    return Part(part.slope, inner, noise=part.noise)
 
 
 def _means_of_positions(x: Signal, positive: bool, context: Context) -> Array:
@@ -165,9 +167,10 @@ def _means_of_positions(x: Signal, positive: bool, context: Context) -> Array:
     rest = over_positions(found, x.places)[:, 0, :, 0] / total**2 - along.reshape(-1, SAMPLES).T @ weights
     rest = np.diag(np.maximum(np.diag(rest), 0.0)) + rest - np.diag(np.diag(rest))
     drawn = context.population(rest[:, None, :, None])[..., 0]
-    return (_positive(told, drawn, float(np.mean(np.diag(rest))), level) if positive else told + drawn)[
-        ..., None
-    ]
+    if not positive:
+        return (told + drawn)[..., None]
+    own = np.sum(whole, axis=2) / total  # no mean is less than what the points have of it
+    return (own + _positive(told - own, drawn, float(np.mean(np.diag(rest))), level))[..., None]
 
 
 def _positive(told: Array, drawn: Array, variance: float, level: float) -> Array:

@@ -179,7 +179,7 @@ class _Recurrence:
 
     def _back(self, cotangent: Cotangent, y: Signal, wanted: int) -> Contributions:
         total: list[Cotangent | None] = [None] * (len(self.inputs) - self.carried)
-        for each, together in split_up(cotangent) or [(cotangent, False)]:
+        for each, together in split_up(cotangent, y.places) or [(cotangent, False)]:
             self.shared.start_back(together=together)
             found = self._back_through(each, y, wanted)
             total = [

@@ -172,17 +172,23 @@ def as_part(values: Array, *, together: bool = True) -> Part:
     return Part(values, joined(same, same * together), ("drawn", together, values.shape[2]), known=True)
 
 
-def split_up(cotangent: Cotangent) -> list[tuple[Cotangent, bool]]:
+def split_up(cotangent: Cotangent, places: Places) -> list[tuple[Cotangent, bool]]:
     """Return what each example has of a gradient for itself, and what all have in common, if anything.
 
     Products of drawn numbers of two examples are 0 on average only. Of gradients that are known to be
     independent, many small errors would add up in sums over all pairs.
+
+    Args:
+        cotangent: The gradient.
+        places: Of its points.
 
     Returns:
         Parts of the gradient that sum to it, and whether two examples have anything in common there.
     """
     own, common = [], []
     for part in cotangent.parts:
+        if part.is_of_signals:
+            part = Part(np.ones((1, 1, 1)), part.covariance(places))
         same, apart = split(part.inner)
         own.append(replace(part, inner=joined(same - apart, 0 * apart)))
         common.append(replace(part, inner=joined(apart, apart)))
