@@ -15,6 +15,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "INP103": ("FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102", "BWD104"),
     "INP107": ("OUT", "BWD"),
+    "INP108": ("FWD103", "BWD103"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
     "SYM104": ("SYM103", "SET103", "SET105", "FWD103", "BWD"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),

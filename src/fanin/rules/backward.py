@@ -40,9 +40,9 @@ class VanishingGradient(Rule):
     whatever their weights. A weight's gradient is the product of what comes back and what the layer reads:
     where signals shrink on their way forward as well, or skips go around the layers, it stays. AlexNet's
     4e-4 and VGG's 3e-3 over their whole depth are healthy, and their weights' gradients are within 20 of each
-    other, those of LSTMs of 6 layers within 500. NeRF's, with PyTorch's default weights, shrink by .41 a layer,
-    its weights' by 400 to 1,700 in all, from seed to seed: with some it is found. Sigmoids with He's weights
-    shrink by a third a layer, both: 7 layers by 1,000 to 1,600, 8 by 3,000. Faults have 1e-5 to 1e-7.
+    other, those of LSTMs of 6 layers within 500. NeRF's, with PyTorch's default weights, shrink by .41 a
+    layer, its weights' by 400 to 1,700 in all, from seed to seed: with some it is found. Sigmoids with He's
+    weights shrink to a third at each layer, both: 8 layers by 1,000 to 7,000. Faults have 1e-5 to 1e-7.
 
     **Instead.** An activation whose slope is near 1 at 0, weights at the edge of chaos
     (`fanin.initialize(model, "auto")`), skips, or norms.

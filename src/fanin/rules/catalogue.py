@@ -17,6 +17,7 @@ from fanin.rules import (
     seeds,
     setup,
     symmetry,
+    tables,
     targets,
     width,
 )
@@ -44,6 +45,7 @@ RULES: dict[str, Rule] = {
         expected,
         inputs,
         targets,
+        tables,
         symmetry,
         saturation,
         seeds,

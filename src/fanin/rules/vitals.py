@@ -46,6 +46,19 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class Left:
+    """What is left of rows of a table in a sum with what is the same for all examples.
+
+    Args:
+        share: Their standard deviation over examples, relative to sqrt(E[x^2]): after the sum over before.
+        trained: Whether what is added is trained, as a table of positions is, and sines are not.
+    """
+
+    share: float
+    trained: bool
+
+
+@dataclass(frozen=True)
 class Layer:
     """What goes through one call of a layer, or of a function inside of one.
 
@@ -69,6 +82,7 @@ class Layer:
         similarity: Mean cosine between the outputs of two examples; None for one example.
         variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
         entropy: Of attention: mean entropy of its weights over the logarithm of their number.
+        left: Of a table, what is left of its rows where something is added; None where nothing is.
         dtype: Type of the output's elements.
         where: Where its class is written.
     """
@@ -91,6 +105,7 @@ class Layer:
     similarity: float | None = None
     variation: float | None = None
     entropy: float | None = None
+    left: Left | None = None
     dtype: str = "float32"
     where: Source = field(default_factory=Source)
 

@@ -11,6 +11,10 @@ from fanin.frameworks import units
 from fanin.frameworks.units import Array
 from fanin.rules.vitals import Input, Loss, Target
 
+FEWEST = 4
+"""Examples in which a feature has to leave its usual value for its scale to be known: of thousands of features
+some are small in fewer by chance."""
+
 
 def as_array(value: Any) -> Any:
     """Return what has values as an array of the types that models take; what has none, as it is."""
@@ -39,14 +43,29 @@ def input_of(name: str, value: Array, *, described: bool = False) -> Input:
 
 
 def _features(value: Array) -> tuple[tuple[float, float] | None, float]:
-    """Return the smallest and largest standard deviation of features that vary, and the share of others."""
+    """Return the smallest and largest scale of features that vary, and the share of others."""
     if value.ndim != 2 or value.shape[0] < 2 or not np.isfinite(value).all():
         return None, 0.0
     sds = value.astype(np.float64).std(0)
-    varied = sds[sds > 1e-12 * sds.max(initial=0.0)]
-    if not varied.size:
+    varied = sds > 1e-12 * sds.max(initial=0.0)
+    if not varied.any():
         return None, 1.0
-    return (float(varied.min()), float(varied.max())), 1 - varied.size / sds.size
+    scales = _scales(value[:, varied].astype(np.float64))
+    constant = 1 - float(varied.mean())
+    return ((float(scales.min()), float(scales.max())) if scales.size else None), constant
+
+
+def _scales(features: Array) -> Array:
+    """Return the scale of each feature: its standard deviation, or what it is where it is not at rest.
+
+    Args:
+        features: (examples, features), each of which varies.
+    """
+    away = features - np.median(features, 0)
+    count = np.count_nonzero(away, axis=0)
+    at_rest = 2 * count < len(features)
+    lit = np.sqrt(np.square(away).sum(0) / np.maximum(count, 1))
+    return np.where(at_rest, lit, features.std(0))[~at_rest | (count >= FEWEST)]
 
 
 def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1) -> Target | None:

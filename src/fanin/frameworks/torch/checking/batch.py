@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking import units
 from fanin.frameworks.torch.graph.exporting import tensors_of
+from fanin.frameworks.vitals.inputs import FEWEST
 from fanin.rules.vitals import Input
 
 _OUTPUTS = ("logits", "out", "prediction_logits", "output", "last_hidden_state")
@@ -97,16 +98,32 @@ class Batch:
 
 
 def _features(value: torch.Tensor) -> tuple[tuple[float, float] | None, float]:
-    """Return the smallest and largest standard deviation of features that vary, and the share of others."""
+    """Return the smallest and largest scale of features that vary, and the share of others."""
     if value.ndim != 2 or value.shape[0] < 2 or value.layout != torch.strided:
         return None, 0.0
     if not torch.isfinite(value).all():
         return None, 0.0
     sds = value.double().std(0, correction=0)
-    varied = sds[sds > 1e-12 * sds.max()]
-    if not len(varied):
+    varied = sds > 1e-12 * sds.max()
+    if not varied.any():
         return None, 1.0
-    return (varied.min().item(), varied.max().item()), 1 - len(varied) / len(sds)
+    scales = _scales(value[:, varied].double())
+    constant = 1 - varied.double().mean().item()
+    return ((scales.min().item(), scales.max().item()) if len(scales) else None), constant
+
+
+def _scales(features: torch.Tensor) -> torch.Tensor:
+    """Return the scale of each feature: its standard deviation, or what it is where it is not at rest.
+
+    Args:
+        features: (examples, features), each of which varies.
+    """
+    away = features - features.median(0).values
+    count = (away != 0).sum(0)
+    at_rest = 2 * count < len(features)
+    lit = (away.square().sum(0) / count.clamp_min(1)).sqrt()
+    scales = torch.where(at_rest, lit, features.std(0, correction=0))
+    return scales[~at_rest | (count >= FEWEST)]
 
 
 def as_tensor(value: Any, device: torch.device) -> Any:

@@ -16,8 +16,9 @@ from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, units
+from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
-from fanin.rules.vitals import Dropped, Layer, Source
+from fanin.rules.vitals import Dropped, Layer, Left, Source
 
 _NORM = re.compile(r"norm", re.IGNORECASE)
 _NO_NORMS = ("LocalResponseNorm", "WeightNorm", "SpectralNorm")
@@ -101,6 +102,7 @@ class Watch(TorchFunctionMode):
         self.last_function: tuple[torch.Tensor | None, str] = (None, "")
         self.paused = False
         self.sampled: dict[str, torch.Tensor] = {}
+        self._rows = Rows(self._left)
         self.dropped: dict[str, Dropped] = {}
         self.strangers: dict[int, nn.Parameter] = {}
 
@@ -174,6 +176,8 @@ class Watch(TorchFunctionMode):
             self._attention(args, kwargs, result)
         elif func in _NORMS:
             self._add(self._layer(result, "norm"), result)
+        else:
+            self._rows.see(func, args, result)
 
     def _weight(self, func: Any, args: Any, kwargs: Any) -> torch.Tensor | None:
         if func not in _LAST and func not in _SECOND:
@@ -234,6 +238,10 @@ class Watch(TorchFunctionMode):
         bound = _bound(args, kwargs)
         found = _weights_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
+
+    def _left(self, number: int, left: Left) -> None:
+        """Take down what is left of rows of a table in a sum."""
+        self._seen[number].layer = replace(self._seen[number].layer, left=left)
 
     def _layer_of_stack(self, made: recurrent.Made) -> None:
         """Take down one layer of a recurrent module."""
@@ -331,6 +339,8 @@ class Watch(TorchFunctionMode):
                 kind = "norm" if is_norm(module) else "other"
                 if kind == "other" or not self._just_taken(path):
                     self._add(self._layer(output, kind), output)
+                if isinstance(module, nn.Embedding):
+                    self._rows.begin(output, len(self._seen) - 1)
         if self._stack and self._stack[-1] is module:
             self._stack.pop()
 
