@@ -166,7 +166,8 @@ class Input:
         name: Its name, or its number.
         shape: Its shape.
         values: Moments of its elements.
-        features: Standard deviation of each feature, the smallest and the largest that are not 0.
+        features: Scale of each feature that varies, the smallest and the largest: its standard deviation, or
+            what it is where it leaves the value that it has in most examples.
         constant: Share of the features that are the same in all examples.
         tokens: Whether it looks up rows of tables.
         described: Whether it is drawn, not the user's data.

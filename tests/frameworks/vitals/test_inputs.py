@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fanin.frameworks.torch.checking.batch import Batch
 from fanin.frameworks.vitals.inputs import as_array, input_of, random_target, target_of
 
 RANDOM = np.random.default_rng(0)
@@ -26,6 +27,19 @@ def test_features():
     assert input_of("x", np.zeros((5, 3))).constant == 1.0
     assert input_of("ids", np.arange(6).reshape(2, 3)).tokens
     assert not input_of("pixels", np.zeros((2, 3), np.uint8)).tokens
+
+
+def test_features_that_are_rarely_lit():
+    """How often a feature is lit is not how large it is; one that is lit in three examples says nothing."""
+    pixels = np.zeros((256, 4), "float32")
+    pixels[:, 0] = RANDOM.uniform(size=256)
+    pixels[:8, 1], pixels[:3, 2], pixels[:, 3] = 0.5, 1e-6, np.arange(256) % 2
+    low, high = input_of("x", pixels).features
+    assert 0.2 < low < high == pytest.approx(0.5, rel=0.01)
+    pixels[:8, 1] = 1000  # an income beside shares, even if few have one
+    assert input_of("x", pixels).features[1] == 1000
+    torch_found = next(iter(Batch.of(torch.tensor(pixels), like=torch.nn.Linear(4, 1)).inputs()))
+    assert torch_found.features == pytest.approx(input_of("x", pixels).features)
 
 
 def test_targets_of_classes():

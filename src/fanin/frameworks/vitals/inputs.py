@@ -12,8 +12,8 @@ from fanin.frameworks.units import Array
 from fanin.rules.vitals import Input, Loss, Target
 
 FEWEST = 4
-"""Examples in which a feature has to leave its usual value for its scale to be known: of thousands of features
-some are small in fewer by chance."""
+"""Examples in which a feature has to leave its usual value for its scale to be known: of thousands some are
+small in fewer by chance."""
 
 
 def as_array(value: Any) -> Any:
