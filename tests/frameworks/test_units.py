@@ -70,10 +70,24 @@ def test_saturated(function):
 
 
 def test_entropy():
-    weights = np.tril(RANDOM.uniform(size=(2, 3, 8, 8))).astype("float32")
-    weights /= weights.sum(-1, keepdims=True)
-    assert units.entropy(weights) == pytest.approx(torchs.entropy(torch.tensor(weights)), rel=1e-5)
+    logits = RANDOM.normal(size=(2, 3, 8, 8)).astype("float32")
+    later = np.triu(np.ones((8, 8), bool), 1)
+    masks = [np.where(later, hidden, logits) for hidden in (-np.inf, -1e9, -100)]
+    masks += [logits + later * np.float32(-1e4), np.where(later[::-1], -1e9, masks[0])]
+    for masked in masks:
+        assert units.entropy(masked) == pytest.approx(torchs.entropy(torch.tensor(masked)), rel=1e-5)
+    assert units.entropy(masks[0]) == pytest.approx(units.entropy(masks[1]), rel=1e-5)
+    assert units.entropy(masks[0]) == pytest.approx(units.entropy(masks[3]), rel=1e-3)
     assert units.entropy(np.ones((4, 1), "float32")) is None
+
+
+@pytest.mark.parametrize("sd", [50, 1e3, 1e5])
+def test_large_logits_are_no_mask(sd):
+    """Most weights are exactly 0, and yet a query sees all keys."""
+    logits = (sd * RANDOM.normal(size=(4, 32, 32))).astype("float32")
+    assert units.entropy(logits) < 0.1
+    masked = np.where(np.triu(np.ones((32, 32), bool), 1), -1e9, logits)
+    assert units.entropy(masked) < 0.15
 
 
 def test_units_of_several_axes():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
+from scipy.special import softmax, xlogy
 
 from fanin.rules.vitals import Spread
 
@@ -26,6 +26,7 @@ _EQUAL = 1e-5
 _COPIED = 1e-4
 _FEATURES = 1 << 13
 _ROWS = 1 << 14
+_NOTHING = -math.log(np.finfo(np.float32).eps)
 _ENDS = {
     "tanh": (-0.97, 0.97),
     "sigmoid": (0.03, 0.97),
@@ -201,16 +202,34 @@ def similarity(array: Array) -> tuple[float | None, float | None]:
     return cosine, math.sqrt(float(rows.var(0).mean())) / scale
 
 
-def entropy(weights: Array) -> float | None:
+def entropy(logits: Array) -> float | None:
     """Return the mean entropy of attention over that of equal weights, of queries that see several keys.
 
     Args:
-        weights: (..., keys), which sum to 1.
+        logits: (..., keys), what a softmax makes weights of.
     """
-    rows = as_floats(weights).reshape(-1, weights.shape[-1])[:_ROWS]
-    seen = np.maximum((rows > 0).sum(1), 1)
-    several = seen > 1
-    if not several.any():
-        return None
-    kept = rows[several]
-    return float(np.mean(-xlogy(kept, kept).sum(1) / np.log(seen[several])))
+    rows = as_floats(logits).reshape(-1, logits.shape[-1])[:_ROWS]
+    with np.errstate(invalid="ignore"):
+        seen = (rows > _hidden(rows)).sum(1)
+        weights = softmax(rows[seen > 1], -1)
+    found = -xlogy(weights, weights).sum(1) / np.log(seen[seen > 1])
+    found = found[np.isfinite(found)]
+    return float(found.mean()) if found.size else None
+
+
+def _hidden(logits: Array) -> float:
+    """Return the number below which are the logits of keys that a mask hides; -inf where none are apart.
+
+    Such logits are below all others by more than these spread, and by so much that their weights are less
+    than can be added to 1; and they are further from 0. Large logits, whose weights are exactly 0 too, lie
+    close.
+    """
+    few = sampled(logits)
+    few = np.sort(few[np.isfinite(few)].astype(np.float64))
+    if few.size < 2:
+        return -math.inf
+    low, high, top = few[:-1], few[1:], few[-1]
+    apart = (high - low) / np.maximum(top - high, _NOTHING)
+    place = int(apart.argmax())
+    farther = -low[place] > max(abs(high[place]), abs(top))
+    return float(low[place] + high[place]) / 2 if apart[place] > 1 and farther else -math.inf

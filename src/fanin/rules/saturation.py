@@ -171,8 +171,10 @@ class NothingLeft(Rule):
 class FocusedAttention(Rule):
     """Queries look at one key each.
 
-    **What it checks.** The mean entropy of the weights of an attention over the logarithm of their number:
-    below 0.3 is a warning.
+    **What it checks.** The mean entropy of the weights of an attention over the logarithm of the number of
+    keys that a query sees: below 0.3 is a warning. Keys that a mask hides do not count; those whose weights
+    are 0 as their logits are far below the largest one do. A mask is told by its logits: below all others by
+    more than these spread.
 
     **Why it matters.** A softmax whose largest weight is near 1 passes little gradient to its logits: which
     key a query looks at is decided by the first weights.

@@ -32,7 +32,7 @@ class Seen:
         read: What a product with weights reads.
         weight: What it multiplies that with.
         weight_axes: The axes of the units there.
-        attention: The weights of an attention, the keys last.
+        attention: The logits of an attention, the keys last.
         where: Where it is written.
         gates: Of a recurrent layer, the share of its gates' values that are saturated.
     """

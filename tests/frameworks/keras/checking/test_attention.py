@@ -1,10 +1,11 @@
-"""The weights of an attention are those that a softmax of the logits has."""
+"""The logits of an attention make the weights that it has."""
 
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from fanin.frameworks.keras.checking.attention import weights_of_attention
+from fanin.frameworks.keras.checking.attention import logits_of_attention
 
 RANDOM = np.random.default_rng(0)
 Q = RANDOM.normal(size=(2, 5, 4, 8)).astype("float32")
@@ -18,7 +19,7 @@ MASK[..., 0] = True
     [{}, {"mask": MASK}, {"scale": 0.1}, {"bias": RANDOM.normal(size=(2, 4, 5, 7)).astype("float32")}],
 )
 def test_values_times_the_weights_are_the_result(options):
-    weights = weights_of_attention(Q, K, **options)
+    weights = softmax(logits_of_attention(Q, K, **options), -1)
     assert np.allclose(weights.sum(-1), 1, atol=1e-5)
     found = np.einsum("bhqk,bkhd->bqhd", weights, np.repeat(V, 2, 2))
     assert np.allclose(found, keras.ops.dot_product_attention(Q, K, V, **options), atol=1e-4)
@@ -26,7 +27,7 @@ def test_values_times_the_weights_are_the_result(options):
 
 def test_later_keys_are_not_seen():
     k, v = K[:, :5], V[:, :5]
-    weights = weights_of_attention(Q, k, causal=True)
+    weights = softmax(logits_of_attention(Q, k, causal=True), -1)
     found = np.einsum("bhqk,bkhd->bqhd", weights, np.repeat(v, 2, 2))
     assert np.allclose(found, keras.ops.dot_product_attention(Q, k, v, is_causal=True), atol=1e-4)
     assert (weights[..., np.triu_indices(5, 1)[0], np.triu_indices(5, 1)[1]] == 0).all()

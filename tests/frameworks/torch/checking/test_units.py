@@ -83,11 +83,11 @@ def test_similarity():
 
 
 def test_entropy():
-    assert units.entropy(torch.full((2, 3, 8), 1 / 8)) == pytest.approx(1.0)
-    one = torch.zeros(1, 2, 8)
+    assert units.entropy(torch.full((2, 3, 8), 7.0)) == pytest.approx(1.0)
+    one = torch.full((1, 2, 8), -torch.inf)
     one[..., 0] = 1
     assert units.entropy(one) is None
-    both = torch.tensor([[[0.9, 0.1, 0.0]]])
+    both = torch.tensor([[[0.9, 0.1, 0.0]]]).log()
     truth = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)) / math.log(2)
     assert units.entropy(both) == pytest.approx(truth)
 

@@ -18,7 +18,7 @@ from fanin.frameworks.jax.checking.places import At
 from fanin.frameworks.jax.checking.prepared import Prepared, prepared
 from fanin.frameworks.jax.checking.reach import reached
 from fanin.frameworks.jax.checking.watched import Watched
-from fanin.frameworks.units import Array
+from fanin.frameworks.units import Array, as_floats
 from fanin.frameworks.vitals.inputs import as_array
 from fanin.frameworks.vitals.layers import Seen, axes_like
 from fanin.frameworks.vitals.steps import Gradients
@@ -93,7 +93,7 @@ class Subject:
                 array(one.read),
                 array(one.kernel),
                 one.kernel_axes,
-                value if one.kind == "attention" else None,
+                _logits(value, array(one.read)) if one.kind == "attention" else None,
                 one.where,
             )
             before.append(seen)
@@ -123,6 +123,12 @@ class Subject:
                 expected="a loss that is made of the model's outputs",
             )
         return found
+
+
+def _logits(weights: Array, logits: Array | None) -> Array:
+    """Return the logits of an attention; where nobody knows these, the logarithms of its weights."""
+    with np.errstate(divide="ignore"):
+        return np.log(as_floats(weights)) if logits is None else logits
 
 
 def subject_of(

@@ -40,7 +40,7 @@ class Watched:
         kind: As of `Layer`.
         axes: Axes of its units; None for those of the layer before.
         function: Of activations.
-        read: Where a product's data is made.
+        read: Where a product's data is made, or the logits of an attention.
         kernel: Where its kernel is made.
         kernel_axes: The axes of the units there.
         where: Where it is written.
@@ -207,7 +207,8 @@ class Watching:
             if node.name in self.graph.outputs:
                 continue
             if node["axis"] in (-1, len(node.shape) - 1) and draft.varies(node.name):
-                yield from self._of(node, "attention")
+                for one in self._of(node, "attention"):
+                    yield replace(one, read=self.places.of.get(node.inputs[0]))
 
     def _modules(self) -> Iterator[Watched]:
         """Yield norms that no operation was told for, and blocks that follow each other."""

@@ -1,16 +1,15 @@
-"""The weights of an attention that a backend computes in one function."""
+"""The logits of an attention that a backend computes in one function."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax
 
 from fanin.frameworks.units import Array, as_floats
 
 _EXAMPLES = 2
 
 
-def weights_of_attention(
+def logits_of_attention(
     query: Array,
     key: Array,
     *,
@@ -19,7 +18,7 @@ def weights_of_attention(
     causal: bool = False,
     scale: float | None = None,
 ) -> Array:
-    """Return the weights of the first two examples, (examples, heads, queries, keys).
+    """Return the logits of the first two examples, (examples, heads, queries, keys); -inf for keys not seen.
 
     Args:
         query: (examples, queries, heads, features).
@@ -39,5 +38,4 @@ def weights_of_attention(
         seen &= np.tri(*logits.shape[-2:], dtype=bool)
     if mask is not None:
         seen &= mask[:_EXAMPLES].astype(bool)
-    found = softmax(np.where(seen, logits, -np.inf), -1)
-    return np.nan_to_num(found)
+    return np.where(seen, logits, -np.inf)

@@ -32,7 +32,8 @@ class Event:
         kernel: Of products: a variable, or the number of a value that was kept.
         bases: Ids of the variables that the kernel is made of.
         kernel_axes: The axes of the units there.
-        kept: Numbers of other values that were kept, by what they are: "read", "query", "key", "mask".
+        kept: Numbers of other values that were kept, by what they are: "read", "query", "key", "mask",
+            "logits".
         options: Of attention: "causal" and "scale".
     """
 

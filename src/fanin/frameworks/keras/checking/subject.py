@@ -12,7 +12,7 @@ import numpy as np
 from fanin.errors import FaninError
 from fanin.frameworks.given import Given
 from fanin.frameworks.keras.checking import batch
-from fanin.frameworks.keras.checking.attention import weights_of_attention
+from fanin.frameworks.keras.checking.attention import logits_of_attention
 from fanin.frameworks.keras.checking.events import Event
 from fanin.frameworks.keras.checking.gates import saturated
 from fanin.frameworks.keras.checking.passes import Pass, Passed, passes_of
@@ -125,7 +125,7 @@ def _gates(event: Event, passed: Passed) -> float | None:
 def _attention(event: Event, passed: Passed) -> Array | None:
     if event.kind != "attention":
         return None
-    if "weights" in event.kept:
-        return passed.values[event.kept["weights"]]
+    if "logits" in event.kept:
+        return passed.kept[event.kept["logits"]]
     arrays = {name: passed.kept[number] for name, number in event.kept.items()}
-    return weights_of_attention(arrays.pop("query"), arrays.pop("key"), **arrays, **event.options)
+    return logits_of_attention(arrays.pop("query"), arrays.pop("key"), **arrays, **event.options)

@@ -154,7 +154,7 @@ class Watch:
         event, used = None, result
         if count >= 3 and axis in (-1, count - 1, None) and result.shape[-1] > 1:
             event, used = self._add("attention", result)
-            event.kept["weights"] = event.taken
+            event.kept["logits"] = self.tape.keep(args[0])
         self.ends = used, "softmax", event
         return used
 

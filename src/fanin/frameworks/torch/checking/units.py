@@ -37,6 +37,7 @@ _PRIMES = (
 _EQUAL = 1e-5
 _COPIED = 1e-4
 _FEATURES = 1 << 13
+_NOTHING = -math.log(torch.finfo(torch.float32).eps)
 _ENDS = {
     "tanh": (-0.97, 0.97),
     "sigmoid": (0.03, 0.97),
@@ -215,16 +216,33 @@ def similarity(tensor: torch.Tensor) -> tuple[float | None, float | None]:
     return cosine, varied / scale
 
 
-def entropy(weights: torch.Tensor) -> float | None:
+def entropy(logits: torch.Tensor) -> float | None:
     """Return the mean entropy of attention over that of equal weights, of queries that see several keys.
 
     Args:
-        weights: (..., keys), which sum to 1.
+        logits: (..., keys), what a softmax makes weights of.
     """
-    rows = weights.detach().float().flatten(0, -2)[: 1 << 14]
-    seen = (rows > 0).sum(1).clamp_min(1)
-    kept = rows[seen > 1]
-    if not len(kept):
-        return None
-    found = -torch.special.xlogy(kept, kept).sum(1)
-    return (found / seen[seen > 1].float().log()).mean().item()
+    rows = logits.detach().float().flatten(0, -2)[: 1 << 14]
+    seen = (rows > _hidden(rows)).sum(1)
+    weights = torch.softmax(rows[seen > 1], -1)
+    found = -torch.special.xlogy(weights, weights).sum(1) / seen[seen > 1].float().log()
+    found = found[found.isfinite()]
+    return found.mean().item() if len(found) else None
+
+
+def _hidden(logits: torch.Tensor) -> float:
+    """Return the number below which are the logits of keys that a mask hides; -inf where none are apart.
+
+    Such logits are below all others by more than these spread, and by so much that their weights are less
+    than can be added to 1; and they are further from 0. Large logits, whose weights are exactly 0 too, lie
+    close.
+    """
+    few = sampled(logits)
+    few = few[few.isfinite()].double().sort().values
+    if len(few) < 2:
+        return -math.inf
+    low, high, top = few[:-1], few[1:], few[-1]
+    apart = (high - low) / torch.clamp_min(top - high, _NOTHING)
+    place = int(apart.argmax())
+    farther = -low[place] > max(abs(high[place]), abs(top))
+    return ((low[place] + high[place]) / 2).item() if apart[place] > 1 and farther else -math.inf

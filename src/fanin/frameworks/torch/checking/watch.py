@@ -231,12 +231,12 @@ class Watch(TorchFunctionMode):
         dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
         self.last_function = result, "softmax"
         if result.ndim >= 3 and dim in (-1, result.ndim - 1) and result.shape[-1] > 1:
-            found = units.entropy(result)
+            found = units.entropy(args[0] if args else kwargs["input"])
             self._add(replace(self._layer(result, "attention"), entropy=found), result)
 
     def _attention(self, args: Any, kwargs: Any, result: torch.Tensor) -> None:
         bound = _bound(args, kwargs)
-        found = _weights_of_attention(**bound)
+        found = _logits_of_attention(**bound)
         self._add(replace(self._layer(result, "attention"), entropy=units.entropy(found)), result)
 
     def _left(self, number: int, left: Left) -> None:
@@ -401,7 +401,7 @@ def _bound(args: Any, kwargs: Any) -> dict[str, Any]:
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def _weights_of_attention(
+def _logits_of_attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -411,7 +411,7 @@ def _weights_of_attention(
     scale: float | None = None,
     **other: Any,
 ) -> torch.Tensor:
-    """Return the weights of the first two examples."""
+    """Return the logits of the first two examples, -inf where a query does not see a key."""
     q, k = (one.detach()[:2].float() for one in (query, key))
     if q.shape[1:-2] != k.shape[1:-2] and q.ndim > 3:
         k = k.repeat_interleave(q.shape[-3] // k.shape[-3], -3)
@@ -422,4 +422,4 @@ def _weights_of_attention(
     if attn_mask is not None:
         mask = attn_mask[:2] if attn_mask.ndim == logits.ndim and attn_mask.shape[0] > 1 else attn_mask
         logits = logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
-    return torch.softmax(logits, -1).nan_to_num()
+    return logits
