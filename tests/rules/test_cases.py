@@ -6,6 +6,7 @@ import torch
 import fanin
 from fanin.rules.finding import at_least
 from rules.faulty import CLEAR, HEALTHY, MODERATE, Case
+from rules.faulty_ends import ENDS, FITTING
 from rules.faulty_wiring import WIRING
 from rules.healthy import WRITTEN
 
@@ -17,7 +18,7 @@ def _found(case: Case):
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
-@pytest.mark.parametrize("case", CLEAR + MODERATE + WIRING, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CLEAR + MODERATE + WIRING + ENDS, ids=lambda case: case.name)
 def test_faults(case):
     found = [one for one in _found(case) if at_least(one.severity, "warning")]
     first = next((one for one in found if one.family in case.families), None)
@@ -28,14 +29,14 @@ def test_faults(case):
         assert all(one.severity != "error" for one in found)
 
 
-@pytest.mark.parametrize("case", HEALTHY + WRITTEN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", HEALTHY + WRITTEN + FITTING, ids=lambda case: case.name)
 def test_healthy_models(case):
     limit = "error" if case.moderate else "warning"
     assert not [(one.code, one.message) for one in _found(case) if at_least(one.severity, limit)]
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
-@pytest.mark.parametrize("case", CLEAR + WIRING, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CLEAR + WIRING + ENDS, ids=lambda case: case.name)
 def test_one_cause(case):
     """A fault is one or two findings, whatever follows from it."""
     found = [one for one in _found(case) if at_least(one.severity, "warning")]

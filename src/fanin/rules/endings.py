@@ -20,8 +20,11 @@ _RANGES = {
     "softmax": (0.0, 1.0),
     "tanh": (-1.0, 1.0),
     "hardtanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
 }
 """The numbers that a last activation can make."""
+_PROBABILITIES = ("softmax", "log_softmax", "sigmoid")
+"""What makes probabilities of logits, or their logarithms."""
 
 _Wrong = tuple[str, Literal["error", "warning"]]
 
@@ -30,14 +33,17 @@ class UnfitActivation(Rule):
     """The last activation does not fit the loss, or the targets.
 
     **What it checks.** A softmax, or a cross-entropy, over one unit; a ReLU or tanh whose values are taken
-    for probabilities or for logits; a softmax or sigmoid before a loss that applies its own; in Keras no
-    activation at all before a loss of probabilities. Numbers that cannot be what the loss takes them for:
-    probabilities are from 0 to 1, so that their variance is at most m (1 - m) for the mean m, and those of C
-    classes have the mean 1 / C; logarithms of probabilities have a mean of -ln C at most. Of a regression,
-    targets of which more than 5 % lie on one side of what the last activation can make.
+    for probabilities or for logits; a softmax or sigmoid before a loss that applies its own, or another
+    bounded function or ReLU right before the softmax or sigmoid that makes the probabilities, in the model or
+    in the loss; in Keras no activation at all before a loss of probabilities. Numbers that cannot be what the
+    loss takes them for: probabilities are from 0 to 1, so that their variance is at most m (1 - m) for the
+    mean m, and those of C classes have the mean 1 / C; logarithms of probabilities have a mean of -ln C at
+    most. Of a regression, targets of which more than 5 % lie on one side of what the last activation, or a
+    clamp, can make.
 
     **Why it matters.** A softmax over one unit is 1, always, and a cross-entropy over one class is 0. A loss
-    of logits that is given probabilities sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e).
+    of logits that is given probabilities sees numbers from 0 to 1, and cannot go below ln(1 + (C - 1) / e),
+    and so it is with a second softmax; a sigmoid of what a ReLU has made cannot say less than 1/2.
     `NLLLoss` without logarithms has no lower bound, and Keras cuts what is no probability to 1e-7, which has
     no gradient. What a tanh cannot reach no training reaches.
 
@@ -52,7 +58,8 @@ class UnfitActivation(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield that the last activation does not fit."""
         classifies = vitals.output.kind in ("cross_entropy", "binary_cross_entropy")
-        wrong = _of_one(vitals) or (_of_classes(vitals) if classifies else _of_numbers(vitals))
+        fits_loss = _of_classes if classifies else _of_numbers
+        wrong = _of_one(vitals) or fits_loss(vitals) or _of_two(vitals)
         if wrong is not None:
             message, severity = wrong
             yield self.finding(
@@ -71,6 +78,16 @@ def _of_one(vitals: Vitals) -> _Wrong | None:
         return "A softmax over one unit is always 1: the output depends on nothing.", "error"
     if output.kind == "cross_entropy" and target is not None and target.classes == 1:
         return "A cross-entropy over one class is always 0: nothing is learned.", "error"
+    return None
+
+
+def _of_two(vitals: Vitals) -> _Wrong | None:
+    """Return that a bounded function is followed by another one; a softmax of logarithms changes nothing."""
+    output = vitals.output
+    if output.before in _RANGES and output.ends_in in _PROBABILITIES:
+        return f"The output is a {output.ends_in} of what a {output.before} has made.", "warning"
+    if output.ends_in in _RANGES and output.applied in _PROBABILITIES:
+        return f"The loss takes a {output.applied} of what a {output.ends_in} has made.", "warning"
     return None
 
 
@@ -97,9 +114,10 @@ def _of_classes(vitals: Vitals) -> _Wrong | None:
 def _of_numbers(vitals: Vitals) -> _Wrong | None:
     """Return that targets lie outside of what the last activation can make."""
     output, target = vitals.output, vitals.target
-    if output.kind not in ("mse", "other") or target is None or output.ends_in not in _RANGES:
+    bounds = output.bounds or _RANGES.get(output.ends_in)
+    if output.kind not in ("mse", "other") or target is None or bounds is None:
         return None
-    low, high = _RANGES[output.ends_in]
+    low, high = bounds
     near = _NEAR * math.sqrt(target.variance)
     if target.low >= low - near and target.high <= high + near:
         return None

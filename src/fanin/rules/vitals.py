@@ -238,6 +238,9 @@ class Output:
 
 
 @dataclass(frozen=True)
+        before: The function whose result `ends_in` is applied to, with nothing between the two; "" for none.
+        applied: The function by which a loss of the user's makes probabilities of the output.
+        bounds: The smallest and the largest number that `ends_in` can make, where it was told.
 class Width:
     """What a model of one width does.
 
@@ -250,6 +253,9 @@ class Width:
     width: int
     scales: dict[str, float]
     moved: dict[str, float]
+    before: str = ""
+    applied: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,18 @@ def nearly_all_dropped():
     return Dropping(0.999), *digits(), {"loss": "cross_entropy"}
 
 
+class Twice(Dropping):
+    def __call__(self, x):
+        return nnx.softmax(nnx.softmax(super().__call__(x)))
+
+
+def softmax_twice():
+    def loss(outputs, targets):
+        return -jnp.log(jnp.take_along_axis(outputs, targets[:, None], 1)).mean()
+
+    return Twice(0.0), *digits(), {"loss": loss}
+
+
 FAULTY = {
     "constant kernels": (constants, ("SYM",), "Dense_0"),
     "deep sigmoids": (deep_sigmoids, ("BWD",), ""),
@@ -169,6 +181,7 @@ FAULTY = {
     "LoRA of zeros": (lora_of_zeros, ("SET",), "a.weight"),
     "dead output": (dead_output, ("SAT", "SET"), ""),
     "tied N(0, 1)": (wide_table, ("OUT",), ""),
+    "softmax twice": (softmax_twice, ("OUT",), "b"),
     "nearly all is dropped": (nearly_all_dropped, ("SAT",), "drop"),
 }
 """What makes a program, the families of rules of which one is to be found, and where, if that is clear."""

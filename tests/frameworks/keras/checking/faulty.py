@@ -181,6 +181,11 @@ def all_dropped():
     return keras.Sequential([keras.Input((784,)), *body]), *digits(), "sparse_categorical_crossentropy"
 
 
+def softmax_twice():
+    body = [layers.Dense(64, "relu"), layers.Dense(10, "softmax"), layers.Activation("softmax")]
+    return keras.Sequential([keras.Input((784,)), *body]), *digits(), "sparse_categorical_crossentropy"
+
+
 FAULTY = {
     "A1 constant kernels": (a1, ("SYM",), "conv2d"),
     "A9 raw pixels": (a9, ("INP",), ""),
@@ -191,6 +196,7 @@ FAULTY = {
     "C6 ReLU at the output": (c6, ("SAT",), ""),
     "D1 CIFAR, raw": (d1, ("INP",), ""),
     "All is dropped": (all_dropped, ("SAT",), "dropout"),
+    "softmax twice": (softmax_twice, ("OUT",), "dense_1"),
     "D28 one initializer": (d28, ("SYM",), "dense_1/kernel"),
 }
 """What makes a program, the families of rules of which one is to be found, and where, if that is clear."""

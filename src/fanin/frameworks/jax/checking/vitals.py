@@ -105,6 +105,7 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         tied=any(watching.is_tied(one.at) for one in last),
         logits=told.logits,
         mean=_mean(subject, passed),
+        before=watching.before(subject.main) if told.predictions is None else "",
     )
 
 

@@ -126,12 +126,21 @@ class Watching:
 
     def ends_in(self, output: int) -> str:
         """Return the function that makes an output, where it is an activation or a softmax."""
-        node = self.graph[self.graph.outputs[output]]
+        return self._made_by(self.graph.outputs[output])[0]
+
+    def before(self, output: int) -> str:
+        """Return the function whose result that one is applied to, with nothing between the two."""
+        ends, node = self._made_by(self.graph.outputs[output])
+        return self._made_by(node.inputs[0])[0] if ends else ""
+
+    def _made_by(self, name: str) -> tuple[str, Node]:
+        """Return the activation or softmax that makes a value, "" for none, and its node."""
+        node = self.graph[name]
         while node.op in ("reshape", "permute"):
             node = self.graph[node.inputs[0]]
         if node.op == "softmax":
-            return "log_softmax" if node["log"] else "softmax"
-        return FUNCTIONS.get(str(node.get("function")), "") if node.op == "elementwise" else ""
+            return ("log_softmax" if node["log"] else "softmax"), node
+        return (FUNCTIONS.get(str(node.get("function")), "") if node.op == "elementwise" else ""), node
 
     def is_tied(self, at: At) -> bool:
         """Return whether the kernel of a product is made of the table of an embedding."""

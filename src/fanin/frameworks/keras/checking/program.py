@@ -34,6 +34,7 @@ class Program:
     Attributes:
         watch: What the last run took down.
         ends: The function that made the output in it.
+        before: The function whose result that one was applied to.
         terms: Losses of the outputs.
         main: Which output is looked at.
         target: What that was compared with; None where nothing was.
@@ -48,7 +49,7 @@ class Program:
         self.trained = list(model.trainable_variables)
         self.fixed = list(model.non_trainable_variables)
         self.terms: list[losses.Term | None] = []
-        self.main, self.ends = 0, ""
+        self.main, self.ends, self.before = 0, "", ""
         self.kind: Loss = "none"
         self.target: Any = None
         self.watch: Watch
@@ -75,6 +76,7 @@ class Program:
             loss = self._lost(result, outputs, scope.losses)
         output = outputs[self.main]
         self.ends = self.watch.end(output)
+        self.before = self.watch.before if self.ends else ""
         return loss, output
 
     def _trains(self) -> bool:

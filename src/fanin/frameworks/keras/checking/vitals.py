@@ -101,6 +101,7 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         tied=any(event.bases & tables for event in last),
         logits=logits,
         mean=None if target is None else mean_of(program.kind, passed.output, target, logits=logits),
+        before=program.before,
     )
 
 

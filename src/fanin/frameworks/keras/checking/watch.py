@@ -39,6 +39,7 @@ class Watch:
         events: What was taken down, in the order of execution.
         dropped: Dropout that rests, by its path.
         ends: The last activation or softmax: its value, its name, and what was taken down of it.
+        before: The one whose result that was applied to; "" for none.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Watch:
         self.events: list[Event] = []
         self.dropped: dict[str, Dropped] = {}
         self.ends: tuple[Any, str, Event | None] = (None, "", None)
+        self.before = ""
         self._weights = {id(value): (value, frozenset({id(variable)})) for variable, value in weights}
         self._stack: list[Any] = [model]
         self._product: tuple[Any, Event] | None = None
@@ -89,9 +91,9 @@ class Watch:
         if name in functions.MOVING:
             self._moved(result, args)
         elif name in functions.ACTIVATIONS:
-            return self._activated(functions.ACTIVATIONS[name], result)
+            return self._activated(functions.ACTIVATIONS[name], result, args)
         elif name == "log_softmax":
-            self.ends = result, name, None
+            self._end(result, name, None, args)
         elif name == "softmax":
             return self._softmax(result, args, kwargs)
         elif name == "dot_product_attention":
@@ -143,10 +145,10 @@ class Watch:
                 return used
         return None
 
-    def _activated(self, name: str, result: Any) -> Any:
+    def _activated(self, name: str, result: Any, args: tuple[Any, ...]) -> Any:
         event, used = self._add("activation", result)
         event.function = name
-        self.ends = used, name, event
+        self._end(used, name, event, args)
         return used
 
     def _softmax(self, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -154,9 +156,15 @@ class Watch:
         event, used = None, result
         if count >= 3 and axis in (-1, count - 1, None) and result.shape[-1] > 1:
             event, used = self._add("attention", result)
-            event.kept["logits"] = self.tape.keep(args[0])
-        self.ends = used, "softmax", event
+            event.kept["logits"] = self.tape.keep(args[0] if args else kwargs["x"])
+        self._end(used, "softmax", event, args)
         return used
+
+    def _end(self, value: Any, name: str, event: Event | None, args: tuple[Any, ...]) -> None:
+        """Take down the last function, and the one before it."""
+        last, before, _ = self.ends
+        self.before = before if last is not None and args and args[0] is last else ""
+        self.ends = value, name, event
 
     def end(self, output: Any) -> str:
         """Return the activation that makes an output, if one does; a softmax there is no attention."""

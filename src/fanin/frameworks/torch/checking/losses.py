@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking import units
+from fanin.frameworks.torch.checking.endings import Ending
 from fanin.rules.vitals import Loss, Target
 
 _KINDS: dict[Any, tuple[Loss, bool]] = {
@@ -27,6 +28,12 @@ _KINDS: dict[Any, tuple[Loss, bool]] = {
     f.huber_loss: ("other", True),
 }
 """Functions, what they are, and whether they take logits."""
+_APPLIED: dict[Any, str] = {
+    **dict.fromkeys((f.softmax, torch.softmax, torch.Tensor.softmax), "softmax"),
+    **dict.fromkeys((f.log_softmax, torch.log_softmax, torch.Tensor.log_softmax), "log_softmax"),
+    **dict.fromkeys((f.sigmoid, torch.sigmoid, torch.Tensor.sigmoid, f.logsigmoid), "sigmoid"),
+}
+"""Functions that make probabilities of logits, or their logarithms."""
 _ORDER = ("cross_entropy", "binary_cross_entropy", "mse", "other")
 
 NAMED: dict[str, Callable[..., torch.Tensor]] = {
@@ -59,11 +66,19 @@ class Compared:
 
 
 class Comparison(TorchFunctionMode):
-    """Sees which losses of PyTorch are called while the block runs, in the user's loss or in the model."""
+    """Sees which losses of PyTorch are called while the block runs, in the user's loss or in the model.
 
-    def __init__(self) -> None:
+    Args:
+        output: The model's; None while it runs.
+
+    Attributes:
+        applied: The function that makes probabilities of the output first of all.
+    """
+
+    def __init__(self, output: torch.Tensor | None = None) -> None:
         super().__init__()
         self._seen: list[Compared] = []
+        self._output, self.applied = Ending(output), ""
 
     @property
     def found(self) -> Compared:
@@ -89,6 +104,8 @@ class Comparison(TorchFunctionMode):
             mean = _mean(func, given)
             self._seen.append(Compared(kind, logits, given.get("input"), given.get("target"), weight, mean))
             return result
+        if func in _APPLIED and self._output.makes(args[0] if args else kwargs.get("input")):
+            self.applied = self.applied or _APPLIED[func]
         return func(*args, **kwargs)
 
 

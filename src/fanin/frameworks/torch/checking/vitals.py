@@ -17,6 +17,7 @@ from fanin.frameworks.memory import is_full
 from fanin.frameworks.torch.checking import losses, units
 from fanin.frameworks.torch.checking.batch import Batch, main_output
 from fanin.frameworks.torch.checking.coordinates import moved
+from fanin.frameworks.torch.checking.endings import Ending
 from fanin.frameworks.torch.checking.steps import unlocked
 from fanin.frameworks.torch.checking.strangers import names_of
 from fanin.frameworks.torch.checking.watch import Watch, stacked
@@ -39,6 +40,7 @@ class _Pass:
     loss: torch.Tensor
     compared: losses.Compared
     kind: str
+    applied: str = ""
 
     @property
     def compares(self) -> bool:
@@ -125,11 +127,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         watch = Watch(model)
         with watch:
             found = _passed(model, batch, loss, watch)
-        ends = (
-            watch.last_function[1]
-            if _is_view(found.output, watch.last_function[0]) and found.compares
-            else ""
-        )
+        ends = watch.last if watch.last.makes(found.output) and found.compares else Ending()
         gradients = _gradients(found.loss, trained)
         zero = unlocked(trained, gradients, lambda: _again(model, batch, loss, trained))
     return Vitals(
@@ -207,7 +205,7 @@ def _for_user(result: Any, output: torch.Tensor) -> Any:
 
 def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callable[..., Any]) -> _Pass:
     target = batch.target
-    comparison = losses.Comparison()
+    comparison = losses.Comparison(output)
     if isinstance(loss, str):
         function = losses.named(loss)
         target = losses.random_target(loss, output) if target is None else target
@@ -218,7 +216,7 @@ def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callab
         with users_code(f"The loss {name} fails"), comparison:
             value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
     compared = comparison.of(output)
-    return _Pass(output, _scalar(value), compared, compared.kind)
+    return _Pass(output, _scalar(value), compared, compared.kind, comparison.applied)
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:
@@ -340,7 +338,7 @@ def _is_drawn(tensor: torch.Tensor) -> bool:
     return len(torch.unique(few)) > len(few) / 2
 
 
-def _output(found: _Pass, ends: str, watch: Watch, model: nn.Module) -> Output:
+def _output(found: _Pass, ends: Ending, watch: Watch, model: nn.Module) -> Output:
     weighted = [layer for layer in watch.layers if layer.kind == "weights"]
     last = weighted[-1].name if weighted else ""
     _, varied = units.similarity(found.output)
@@ -349,20 +347,16 @@ def _output(found: _Pass, ends: str, watch: Watch, model: nn.Module) -> Output:
         tuple(found.output.shape),
         None if found.kind == "none" else found.loss.item(),
         found.kind,  # pyright: ignore[reportArgumentType]
-        ends,
+        ends.name,
         last,
         varied,
         tied=_is_tied(model, last.partition("#")[0]),
         logits=found.compared.logits,
         mean=found.compared.mean,
+        before=ends.before,
+        applied=found.applied,
+        bounds=ends.bounds,
     )
-
-
-def _is_view(output: torch.Tensor, made: torch.Tensor | None) -> bool:
-    """Return whether an output is what a function has made, or that in another shape."""
-    if made is None or output is made:
-        return made is not None
-    return output.numel() == made.numel() and output.data_ptr() == made.data_ptr()
 
 
 def _is_tied(model: nn.Module, path: str) -> bool:

@@ -16,6 +16,7 @@ from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, units
+from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
 from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
 from fanin.rules.vitals import Dropped, Layer, Left, Source
@@ -47,6 +48,7 @@ _ACTIVATIONS: dict[Any, str] = {
         "mish": (f.mish,),
         "hardswish": (f.hardswish,),
     }.items()
+        "softsign": (f.softsign,),
     for function in functions
 }
 _LOG_SOFTMAX = _names(f.log_softmax, torch.log_softmax, _T.log_softmax)
@@ -85,7 +87,7 @@ class Watch(TorchFunctionMode):
         keeps: Whether to keep some of what layers with weights return.
 
     Attributes:
-        last_function: The last activation or softmax: its value and its name.
+        last: The last activation, softmax or clamp.
         dropped: Dropout that rests, by its path.
         strangers: Weights that are used and that the module does not have, by their ids.
     """
@@ -99,7 +101,7 @@ class Watch(TorchFunctionMode):
         self._calls: dict[str, int] = {}
         self._hooks = contextlib.ExitStack()
         self._weights: dict[int, torch.Tensor] = {id(p): p for p in model.parameters() if p.ndim > 1}
-        self.last_function: tuple[torch.Tensor | None, str] = (None, "")
+        self.last = Ending()
         self.paused = False
         self.sampled: dict[str, torch.Tensor] = {}
         self._rows = Rows(self._left)
@@ -167,9 +169,13 @@ class Watch(TorchFunctionMode):
             axis = 1 if func in _SECOND else -1
             self._product(result, axis, weight, args[0] if args else None)
         elif func in _ACTIVATIONS:
-            self._activation(_ACTIVATIONS[func], result)
+            bounds = bounds_of(func, args, kwargs) if func in CLAMPS else None
+            self._activation(_ACTIVATIONS[func], result, args[0] if args else None, bounds)
         elif func in _LOG_SOFTMAX:
-            self.last_function = result, "log_softmax"
+            self.last = self.last.then("log_softmax", result, args[0] if args else None)
+        elif func in CLAMPS:
+            bounds = bounds_of(func, args, kwargs)
+            self.last = self.last.then("clamp", result, args[0] if args else None, bounds)
         elif func in _SOFTMAX:
             self._softmax(result, args, kwargs)
         elif func in _ATTENTION:
@@ -215,7 +221,7 @@ class Watch(TorchFunctionMode):
         seen = _Seen(layer, *prints, weight if fitting else None, fitting[0] if fitting else 0)
         self._add(layer, result, seen, axis)
 
-    def _activation(self, name: str, result: torch.Tensor) -> None:
+    def _activation(self, name: str, result: torch.Tensor, read: Any, bounds: Any) -> None:
         axis = self._axis(result)
         layer = replace(
             self._layer(result, "activation", axis),
@@ -224,14 +230,15 @@ class Watch(TorchFunctionMode):
             saturated=units.saturated(result, name) if name in units.SATURATING else None,
             dead=units.dead(units.by_unit(result, axis)) if name in ("relu", "relu6") else None,
         )
-        self.last_function = result, name
+        self.last = self.last.then(name, result, read, bounds)
         self._add(layer, result)
 
     def _softmax(self, result: torch.Tensor, args: Any, kwargs: Any) -> None:
         dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
-        self.last_function = result, "softmax"
+        read = args[0] if args else kwargs["input"]
+        self.last = self.last.then("softmax", result, read)
         if result.ndim >= 3 and dim in (-1, result.ndim - 1) and result.shape[-1] > 1:
-            found = units.entropy(args[0] if args else kwargs["input"])
+            found = units.entropy(read)
             self._add(replace(self._layer(result, "attention"), entropy=found), result)
 
     def _attention(self, args: Any, kwargs: Any, result: torch.Tensor) -> None:

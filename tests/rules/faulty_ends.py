@@ -1,0 +1,81 @@
+"""Models whose ends are wrong: the last functions, the loss, the labels, or the batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as f
+
+from rules.faulty import CE, Case, cars, chain, digits, points
+
+
+class Then(nn.Module):
+    """A model with a function behind it."""
+
+    def __init__(self, model, function):
+        super().__init__()
+        self.model, self.function = model, function
+
+    def forward(self, x):
+        return self.function(self.model(x))
+
+
+def of(*last):
+    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10), *last)
+
+
+def by_hand(outputs, targets):
+    return -outputs.log_softmax(1)[torch.arange(len(targets)), targets].mean()
+
+
+def softmax_twice():
+    return of(nn.Softmax(1), nn.LogSoftmax(1)), *digits(), f.nll_loss
+
+
+def rectified():
+    return of(nn.ReLU(), nn.LogSoftmax(1)), *digits(), f.nll_loss
+
+
+def softmax_in_both():
+    return of(nn.Softmax(1)), *digits(), by_hand
+
+
+def sigmoid_in_both():
+    def loss(outputs, targets):
+        return f.binary_cross_entropy(torch.sigmoid(outputs), targets)
+
+    return chain(2, 16, 1, last=nn.Sigmoid()), *points(), loss
+
+
+def clamped():
+    x, y = cars()
+    return Then(chain(9, 64, 1), lambda outputs: outputs.clamp(0, 1)), x, y, nn.MSELoss()
+
+
+def softsign():
+    x, y = cars()
+    return chain(9, 64, 1, last=nn.Softsign()), x, y, nn.MSELoss()
+
+
+def logarithms():
+    return of(nn.LogSoftmax(1)), *digits(), CE
+
+
+def within():
+    x, _ = digits()
+    return Then(of(), lambda outputs: outputs.clamp(0, 1)), x, torch.rand(64, 10), nn.MSELoss()
+
+
+ENDS = [
+    Case("Softmax twice", softmax_twice, ("OUT",), "2"),
+    Case("ReLU before LogSoftmax", rectified, ("OUT",), "2"),
+    Case("Softmax before the loss's log_softmax", softmax_in_both, ("OUT",), "2"),
+    Case("Sigmoid before the loss's sigmoid", sigmoid_in_both, ("OUT",), "2"),
+    Case("Clamped to 0..1", clamped, ("OUT",), "model.2"),
+    Case("Softsign for large targets", softsign, ("OUT",), "2"),
+]
+
+FITTING = [
+    Case("LogSoftmax before a cross-entropy", logarithms),
+    Case("Clamped to the range of the targets", within),
+]
