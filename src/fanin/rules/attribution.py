@@ -11,6 +11,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "NUM102": ("NUM", "SET", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "NUM101": ("NUM103", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "SET101": ("SET102", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
+    "SET110": ("SAT", "SYM", "FWD", "RES", "OUT101", "BWD", "INP102"),
     "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
     "INP103": ("FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102", "BWD104"),

@@ -10,6 +10,8 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Parameter, Vitals
 
 _NUMBER = re.compile(r"\d+")
+_SURE = 1000
+_BOUNDED = 1.65, 2.4
 _FILLED = Fix('fanin.initialize(model, "auto", inputs=...)')
 _MADE_FROM_A_KEY = Fix("real arrays, or start=, a function of a random key that makes them")
 
@@ -160,6 +162,73 @@ class Unregistered(Rule):
             )
 
 
+class NothingTrained(Rule):
+    """All parameters are frozen.
+
+    **What it checks.** Whether a model has parameters, and none of them is trained.
+
+    **Why it matters.** No step changes anything. A loop over `parameters()` that was to freeze a base has
+    frozen the head too, or `model.trainable = False` came after the head was added.
+
+    **Instead.** `requires_grad_(True)`, or `trainable = True`, for what is to learn.
+    """
+
+    code, name, severity = "SET110", "nothing-trained", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that nothing is trained."""
+        frozen = list(vitals.parameters)
+        if frozen and not vitals.trained:
+            learn = "trainable = True" if vitals.framework == "keras" else "requires_grad_(True)"
+            yield self.finding(
+                frozen[-1].layer,
+                f"None of the {len(frozen)} parameters is trained: {_names(frozen)} are frozen.",
+                observed=0.0,
+                expected="parameters that are trained",
+                fix=Fix(f"{learn} for what is to learn, the last layer above all"),
+                parameters=[one.name for one in frozen],
+            )
+
+
+class FrozenAtRandom(Rule):
+    """Frozen weights are those that an initializer has drawn.
+
+    **What it checks.** Frozen weights of 1,000 numbers and more around 0 of which the largest is 1.65 to 2.4
+    standard deviations: uniform numbers have 1.73, normal ones that are cut off at two have 2.27. Of normal
+    numbers, as trained weights have, the largest of a thousand is beyond 2.4 but once in ten million. Others
+    may be random too, which nothing tells.
+
+    **Why it matters.** A base that was to come with its weights, and came without: `weights=None`, a file
+    that was not loaded. What is behind it learns from random features. It may be on purpose, as in reservoirs
+    or in a test, which is why it is an info.
+
+    **Instead.** Load the weights, or train them.
+    """
+
+    code, name, severity = "SET111", "frozen-at-random", "info"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that frozen weights are random."""
+        found = [one for one in vitals.parameters if not one.trained and _is_drawn(one)]
+        if found and vitals.trained:
+            yield self.finding(
+                found[0].name,
+                f"{_counted(found)} numbers as an initializer draws them, and frozen: {_names(found)}.",
+                observed=float(len(found)),
+                expected="weights that were trained before",
+                fix=Fix("load the weights that were meant, or train them"),
+                parameters=[one.name for one in found],
+            )
+
+
+def _is_drawn(one: Parameter) -> bool:
+    """Return whether values are those of a uniform distribution, or of a normal one that is cut off."""
+    values = one.values
+    if len(one.shape) < 2 or one.size < _SURE or one.kind == "embedding" or not values.sd:
+        return False
+    return _BOUNDED[0] < values.largest / values.sd < _BOUNDED[1] and abs(values.mean) < values.sd / 10
+
+
 def _stuck(vitals: Vitals) -> Iterator[Parameter]:
     yield from (one for one in vitals.trained if one.stuck and not _unchosen(vitals, one))
 
@@ -203,4 +272,4 @@ def _names(found: list[Parameter]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-RULES = (Unmade, Unreached, StuckZeros, StuckParameters, Unregistered)
+RULES = (Unmade, Unreached, StuckZeros, StuckParameters, Unregistered, NothingTrained, FrozenAtRandom)

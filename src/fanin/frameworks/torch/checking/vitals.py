@@ -169,13 +169,19 @@ def _passed(model: nn.Module, batch: Batch, loss: Loss, watch: Watch) -> _Pass:
         result = _call(model, batch)
     output = main_output(result, model)
     own = _own_loss(result)
-    if loss is None and own is not None and own.requires_grad:
+    if loss is None and own is not None and (own.requires_grad or _is_frozen(model)):
         compared = comparison.of(output)
         return _Pass(output, own.mean(), compared, compared.kind)
     if loss is None:
-        return _Pass(output, _weighted(output), losses.Compared(), "none")
+        return _Pass(output, _weighted(output, frozen=_is_frozen(model)), losses.Compared(), "none")
     watch.paused = True
-    return _compared(output if isinstance(loss, str) else _for_user(result, output), output, batch, loss)
+    given = output if isinstance(loss, str) else _for_user(result, output)
+    return _compared(given, output, batch, loss, frozen=_is_frozen(model))
+
+
+def _is_frozen(model: nn.Module) -> bool:
+    """Return whether a model has parameters, and none of them is trained."""
+    return not any(one.requires_grad for one in model.parameters()) and any(True for _ in model.parameters())
 
 
 def _own_loss(result: Any) -> torch.Tensor | None:
@@ -203,7 +209,9 @@ def _for_user(result: Any, output: torch.Tensor) -> Any:
     return output if isinstance(result, tuple | list) and len(result) == 1 else result
 
 
-def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callable[..., Any]) -> _Pass:
+def _compared(
+    given: Any, output: torch.Tensor, batch: Batch, loss: str | Callable[..., Any], *, frozen: bool
+) -> _Pass:
     target = batch.target
     comparison = losses.Comparison(output)
     if isinstance(loss, str):
@@ -216,7 +224,7 @@ def _compared(given: Any, output: torch.Tensor, batch: Batch, loss: str | Callab
         with users_code(f"The loss {name} fails"), comparison:
             value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
     compared = comparison.of(output)
-    return _Pass(output, _scalar(value), compared, compared.kind, comparison.applied)
+    return _Pass(output, _scalar(value, frozen=frozen), compared, compared.kind, comparison.applied)
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:
@@ -231,7 +239,7 @@ def _takes_one(loss: Callable[..., Any]) -> bool:
     return len(needed) == 1
 
 
-def _scalar(value: Any) -> torch.Tensor:
+def _scalar(value: Any, *, frozen: bool) -> torch.Tensor:
     """Return a loss as one number that gradients can be taken of.
 
     Raises:
@@ -243,7 +251,7 @@ def _scalar(value: Any) -> torch.Tensor:
             expected="a tensor of one number",
             fix="return loss.mean()",
         )
-    if not value.requires_grad:
+    if not value.requires_grad and not frozen:
         raise FaninError(
             "The loss does not depend on the model by operations that have a derivative.",
             expected="a loss that is made of the model's outputs",
@@ -252,9 +260,9 @@ def _scalar(value: Any) -> torch.Tensor:
     return value.mean()
 
 
-def _weighted(output: torch.Tensor) -> torch.Tensor:
+def _weighted(output: torch.Tensor, *, frozen: bool) -> torch.Tensor:
     """Return the outputs with standard normal weights, over their number: as a mean, of order 1."""
-    if not output.requires_grad:
+    if not output.requires_grad and not frozen:
         raise FaninError(
             "The outputs do not depend on the model's parameters.", expected="a model that is trained"
         )
