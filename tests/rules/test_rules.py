@@ -7,7 +7,7 @@ import pytest
 from fanin.errors import FaninError
 from fanin.rules.catalogue import FAMILIES, RULES, matching, rule
 from fanin.rules.diagnosis import Choice, UnhealthyError, diagnose
-from fanin.rules.vitals import Dropped, Input, Layer, Output, Parameter, Spread, Target, Vitals
+from fanin.rules.vitals import Dropped, Felt, Input, Layer, Output, Parameter, Spread, Target, Vitals
 
 
 def spread(sd, mean=0.0, largest=None, *, finite=True):
@@ -547,3 +547,14 @@ def test_attention_that_looks_at_one_key(entropy, found):
 )
 def test_dropout_that_leaves_nothing(rate, values, found):
     assert codes(vitals(dropped=(Dropped("drop", rate, values),))) == found
+
+
+@pytest.mark.parametrize(
+    ("steps", "of", "severity"),
+    [(7, 200, "warning"), (8, 200, "info"), (99, 200, "info"), (100, 200, None), (7, 14, None)],
+)
+def test_steps_that_are_felt(steps, of, severity):
+    found = vitals([layer("0", kind="recurrent", felt=Felt(steps, of)), layer("1")])
+    assert [(one.code, one.severity) for one in diagnose(found).findings] == (
+        [("BWD105", severity)] if severity else []
+    )

@@ -35,6 +35,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "BWD101": ("BWD103",),
     "BWD102": ("BWD104",),
     "SET105": ("FWD103", "BWD103"),
+    "SET106": ("BWD105",),
 }
 """By the code of a cause, what may follow from it: codes or whole families; causes come first."""
 

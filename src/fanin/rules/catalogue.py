@@ -12,6 +12,7 @@ from fanin.rules import (
     inputs,
     numbers,
     outputs,
+    recurrences,
     residual,
     saturation,
     seeds,
@@ -53,6 +54,7 @@ RULES: dict[str, Rule] = {
         residual,
         outputs,
         backward,
+        recurrences,
         width,
     )
     for rule in module.RULES

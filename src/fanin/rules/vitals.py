@@ -59,6 +59,19 @@ class Left:
 
 
 @dataclass(frozen=True)
+class Felt:
+    """How many steps of what a recurrence reads have a gradient to speak of.
+
+    Args:
+        steps: Those above float32's epsilon, relative to the largest one.
+        of: How many steps there are.
+    """
+
+    steps: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Layer:
     """What goes through one call of a layer, or of a function inside of one.
 
@@ -82,6 +95,7 @@ class Layer:
         similarity: Mean cosine between the outputs of two examples; None for one example.
         variation: Standard deviation over examples, relative to sqrt(E[x^2]); None for one example.
         entropy: Of attention: mean entropy of its weights over the logarithm of their number.
+        felt: Of a recurrence, how far gradients go back; None where nobody knows.
         left: Of a table, what is left of its rows where something is added; None where nothing is.
         dtype: Type of the output's elements.
         where: Where its class is written.
@@ -105,6 +119,7 @@ class Layer:
     similarity: float | None = None
     variation: float | None = None
     entropy: float | None = None
+    felt: Felt | None = None
     left: Left | None = None
     dtype: str = "float32"
     where: Source = field(default_factory=Source)
@@ -223,6 +238,9 @@ class Output:
         logits: Whether the loss takes it for logits.
         mean: Of a known loss that is a part of it, a sum, or weighted: its mean, without weights; None where
             it is that already, or nobody knows.
+        before: The function whose result `ends_in` is applied to, with nothing between the two; "" for none.
+        applied: The function by which a loss of the user's makes probabilities of the output.
+        bounds: The smallest and the largest number that `ends_in` can make, where it was told.
     """
 
     values: Spread
@@ -235,12 +253,12 @@ class Output:
     tied: bool = False
     logits: bool = True
     mean: float | None = None
+    before: str = ""
+    applied: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
-        before: The function whose result `ends_in` is applied to, with nothing between the two; "" for none.
-        applied: The function by which a loss of the user's makes probabilities of the output.
-        bounds: The smallest and the largest number that `ends_in` can make, where it was told.
 class Width:
     """What a model of one width does.
 
@@ -253,9 +271,6 @@ class Width:
     width: int
     scales: dict[str, float]
     moved: dict[str, float]
-    before: str = ""
-    applied: str = ""
-    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import nn
 
 import fanin
 from fanin.frameworks.torch.checking.watch import Watch
+from fanin.rules.vitals import Felt
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"])
@@ -120,3 +121,58 @@ def test_dropout_between_layers_is_left_out():
     assert looked_at(calm).vitals.output == looked_at(model).vitals.output
     assert model.training
     assert model.cell.dropout == 0.9
+
+
+def by_step(module, x):
+    """Return how many steps of x have a gradient above float32's epsilon, of the largest."""
+    x = x.clone().requires_grad_()
+    states = module(x)[0]
+    axis = 1 if module.batch_first else 0
+    states.select(axis, -1).square().mean().backward()
+    scales = x.grad.double().square().mean(tuple({0, 1, 2} - {axis})).sqrt()
+    return int((scales > torch.finfo(torch.float32).eps * scales.max()).sum())
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_steps_that_are_felt(kind, first, layers):
+    torch.manual_seed(0)
+    module, x = kind(8, 16, layers, batch_first=first), torch.randn(*((4, 90) if first else (90, 4)), 8)
+    with Watch(module) as watch:
+        module(x)[0].select(int(first), -1).square().mean().backward()
+    felt = watch.layers[0].felt
+    assert (felt.steps, felt.of) == (by_step(module, x), 90)
+    assert 10 < felt.steps < 90
+
+
+def test_recurrences_that_forget():
+    torch.manual_seed(0)
+    module, head = nn.RNN(8, 64, batch_first=True), nn.Linear(64, 4)
+    nn.init.normal_(module.weight_hh_l0, 0, 0.005)
+
+    class Reader(nn.Module):
+        def __init__(self, last):
+            super().__init__()
+            self.cell, self.head, self.last = module, head, last
+
+        def forward(self, x):
+            states = self.cell(x)[0]
+            return self.head(states[:, -1] if self.last else states.mean(1))
+
+    x, y = torch.randn(16, 60, 8), torch.arange(16) % 4
+    (found,) = fanin.diagnose(Reader(True), x, y, loss="cross_entropy").at_least("warning")
+    assert (found.code, found.where) == ("BWD105", "cell")
+    assert not fanin.diagnose(Reader(False), x, y, loss="cross_entropy", select=["BWD"]).findings
+    nn.init.orthogonal_(module.weight_hh_l0)
+    assert not fanin.diagnose(Reader(True), x, y, loss="cross_entropy", select=["BWD"]).findings
+
+
+def test_gradients_that_are_cut_do_not_fade():
+    torch.manual_seed(0)
+    module = nn.RNN(8, 16, batch_first=True)
+    with Watch(module) as watch:
+        _, state = module(torch.randn(4, 30, 8))
+        module(torch.randn(4, 5, 8), state.detach())[0].square().mean().backward()
+    assert watch.layers[0].felt is None
+    assert watch.layers[1].felt == Felt(5, 5)

@@ -75,15 +75,20 @@ class Call:
         axis = int(sizes is None and rest[7])
         return cls(func, args[0], sizes, begins, weights, biased, layers, train, both, axis)
 
-    def run(self, see: Callable[[Made], None] | None = None) -> tuple[torch.Tensor, ...]:
+    def run(
+        self,
+        see: Callable[[Made], None] | None = None,
+        hear: Callable[[torch.Tensor], None] | None = None,
+    ) -> tuple[torch.Tensor, ...]:
         """Return what the function returns, without dropout between layers.
 
         The last states are taken from those of all steps, so that gradients with respect to these are whole.
 
         Args:
             see: Is shown each layer.
+            hear: Is told the gradient with respect to what the first layer reads, the steps first.
         """
-        read, ends = self.read, []
+        read, ends = self.read if hear is None else self._heard(hear), []
         for number in range(self.layers):
             states, _, *more = self._layer(read, number)
             if see is not None:
@@ -91,6 +96,16 @@ class Call:
             ends.append((self._last(states), *more))
             read = states
         return read, *(torch.cat(several) for several in zip(*ends, strict=True))
+
+    def _heard(self, hear: Callable[[torch.Tensor], None]) -> torch.Tensor:
+        """Return what the first layer reads, where its gradient is told on the way back.
+
+        Inputs have no gradient of their own, but it is on the way of one if they seem to be made of a weight.
+        """
+        weight = next((one for one in self.weights if one.requires_grad), None)
+        if weight is None or self.sizes is not None or not torch.is_grad_enabled():
+            return self.read
+        return _Heard.apply(self.read, weight, lambda gradient: hear(gradient.movedim(self.axis, 0)))  # pyright: ignore[reportReturnType]
 
     @property
     def _directions(self) -> int:
@@ -157,6 +172,22 @@ class Call:
             edge = begin.unsqueeze(self.axis)
             found.append(torch.cat([rest, edge] if way else [edge, rest], self.axis))
         return found
+
+
+class _Heard(torch.autograd.Function):
+    """Returns a tensor as it is, and tells the gradient with respect to it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, read: torch.Tensor, weight: torch.Tensor, hear: Callable[[torch.Tensor], None]
+    ) -> Any:
+        ctx.hear = hear
+        return read.view_as(read)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        ctx.hear(gradients[0])
+        return gradients[0], None, None
 
 
 def _packed_before(states: torch.Tensor, begin: torch.Tensor, sizes: list[int]) -> torch.Tensor:

@@ -19,6 +19,7 @@ from fanin.frameworks.torch.checking import gates, recurrent, units
 from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
 from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
+from fanin.frameworks.vitals.felt import felt
 from fanin.rules.vitals import Dropped, Layer, Left, Source
 
 _NORM = re.compile(r"norm", re.IGNORECASE)
@@ -47,8 +48,8 @@ _ACTIVATIONS: dict[Any, str] = {
         "softplus": (f.softplus,),
         "mish": (f.mish,),
         "hardswish": (f.hardswish,),
-    }.items()
         "softsign": (f.softsign,),
+    }.items()
     for function in functions
 }
 _LOG_SOFTMAX = _names(f.log_softmax, torch.log_softmax, _T.log_softmax)
@@ -131,8 +132,7 @@ class Watch(TorchFunctionMode):
         if func is f.multi_head_attention_forward:
             return self._within(func, args, kwargs)
         if func in recurrent.FUSED and not kwargs:
-            watched = self._stack and not self.paused
-            return recurrent.Call.of(func, args).run(self._layer_of_stack if watched else None)
+            return self._recurrence(recurrent.Call.of(func, args))
         result = func(*args, **kwargs)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
             given = {name: units.unwrapped(one) for name, one in kwargs.items()}
@@ -250,6 +250,19 @@ class Watch(TorchFunctionMode):
         """Take down what is left of rows of a table in a sum."""
         self._seen[number].layer = replace(self._seen[number].layer, left=left)
 
+    def _recurrence(self, call: recurrent.Call) -> tuple[torch.Tensor, ...]:
+        """Return what a recurrent module returns, and take down its layers."""
+        if not self._stack or self.paused:
+            return call.run()
+        first = len(self._seen)
+
+        def hear(gradient: torch.Tensor) -> None:
+            seen = self._seen[first]
+            seen.layer = replace(seen.layer, felt=felt(_by_step(gradient)))
+
+        plain = units.unwrapped(call.read) is call.read  # no function is mapped over examples
+        return call.run(self._layer_of_stack, hear if plain else None)
+
     def _layer_of_stack(self, made: recurrent.Made) -> None:
         """Take down one layer of a recurrent module."""
         own = "" if made.count == 1 else stacked(made.number)
@@ -359,6 +372,11 @@ class Watch(TorchFunctionMode):
 
     def _just_taken(self, path: str) -> bool:
         return bool(self._seen) and self._seen[-1].layer.name.partition("#")[0] == path
+
+
+def _by_step(gradient: torch.Tensor) -> list[float]:
+    """Return sqrt(E[g^2]) of each step; in double precision, as squares of what has vanished are 0."""
+    return gradient.detach().double().flatten(1).square().mean(1).sqrt().tolist()
 
 
 def stacked(number: int) -> str:
