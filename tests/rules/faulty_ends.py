@@ -57,6 +57,26 @@ def softsign():
     return chain(9, 64, 1, last=nn.Softsign()), x, y, nn.MSELoss()
 
 
+def squares(outputs, targets):
+    return (outputs - targets).square().mean()
+
+
+def all_with_all():
+    x, y = cars()
+    return chain(9, 64, 1), x, y.flatten(), squares
+
+
+def ranked():
+    """Pairs on purpose: scores against scores, with the signs of targets against targets."""
+
+    def loss(scores, targets):
+        signs = (targets[:, None] - targets[None]).sign()
+        return f.relu(1 - (scores - scores.flatten()) * signs).mean()
+
+    x, y = cars()
+    return chain(9, 64, 1), x, y.flatten(), loss
+
+
 def logarithms():
     return of(nn.LogSoftmax(1)), *digits(), CE
 
@@ -73,9 +93,11 @@ ENDS = [
     Case("Sigmoid before the loss's sigmoid", sigmoid_in_both, ("OUT",), "2"),
     Case("Clamped to 0..1", clamped, ("OUT",), "model.2"),
     Case("Softsign for large targets", softsign, ("OUT",), "2"),
+    Case("All with all, by hand", all_with_all, ("INP",), "targets"),
 ]
 
 FITTING = [
     Case("LogSoftmax before a cross-entropy", logarithms),
     Case("Clamped to the range of the targets", within),
+    Case("Pairs that are meant", ranked),
 ]

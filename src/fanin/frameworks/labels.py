@@ -38,7 +38,7 @@ def check_labels(y: np.ndarray, loss: Any, outputs: Shape | None = None) -> None
         _check_one_hot(y)
     if name in _BINARY:
         _check_probabilities(y)
-    if name in _CATEGORICAL or name in _BINARY or name in _PAIRWISE:
+    if name in _CATEGORICAL or name in _BINARY or name in PAIRWISE:
         _check_shapes(y, outputs)
 
 
@@ -68,11 +68,11 @@ def fits(one: Shape, other: Shape) -> bool:
 _SPARSE = {"sparsecategoricalcrossentropy"}
 _CATEGORICAL = {"categoricalcrossentropy", "categoricalfocalcrossentropy"}
 _BINARY = {"binarycrossentropy", "binaryfocalcrossentropy", "bce"}
-# Losses that compare label and output value by value, and broadcast what does not match.
-_PAIRWISE = {
+PAIRWISE = {
     *("mse", "meansquarederror", "mae", "meanabsoluteerror", "mape", "meanabsolutepercentageerror"),
     *("msle", "meansquaredlogarithmicerror", "huber", "logcosh", "poisson", "hinge", "squaredhinge"),
 }
+"""Losses that compare label and output value by value, and broadcast what does not match."""
 
 
 def _check_probabilities(y: np.ndarray) -> None:

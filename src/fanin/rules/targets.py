@@ -52,7 +52,9 @@ class BroadcastTargets(Rule):
     """Outputs and targets have other shapes, and each is compared with many.
 
     **What it checks.** Whether the loss of a regression broadcasts outputs, such as (n, 1) with targets of
-    (n,), which makes (n, n).
+    (n,), which makes (n, n): the framework's own, or the user's, where an operation takes both as they are.
+    Where both have as many axes, or outputs are compared with each other too, it is meant. JAX does not say
+    how many axes a loss has given to what it takes: there outputs that are compared with each other tell.
 
     **Why it matters.** Every output is compared with every target: the best answer is their mean, for all
     examples. PyTorch only warns.

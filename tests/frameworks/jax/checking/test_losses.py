@@ -100,3 +100,25 @@ def test_bad_losses():
         told(SAME, lambda o, y: jax.lax.stop_gradient(o).mean(), Y)
     with pytest.raises(FaninError, match="returns"):
         told(SAME, lambda o, y: o.argmax(), Y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "broadcast"),
+    [
+        (lambda o, y: jnp.square(o - y).mean(), True),
+        (lambda o, y: jnp.abs(y - o).sum(), True),
+        (lambda o, y: jnp.where(jnp.abs(o - y) < 1, jnp.square(o - y), 1).mean(), True),
+        (lambda o, y: jnp.square(o[:, 0] - y).mean(), False),
+        (lambda o, y: jnp.square(o - y[:, None]).mean(), False),
+        (lambda o, y: jax.nn.relu(1 - (o - o.T) * jnp.sign(y[:, None] - y)).mean(), False),  # ranks
+        (lambda o, y: jnp.abs(o - y).mean() - jnp.abs(o - o.T).mean() / 2, False),  # distance of two sets
+        ("mse", False),
+    ],
+)
+def test_all_with_all(loss, broadcast):
+    def model(params, x):
+        return x @ params["w"][:, :1]
+
+    y = RANDOM.normal(size=32).astype("float32")
+    found = fanin.diagnose(model, X, y, loss=loss, params=PARAMS)
+    assert ("INP106" in [one.code for one in found.findings]) == broadcast

@@ -259,3 +259,13 @@ def test_networks_born_dead():
         return model
 
     assert 0 < vitals(make, y=np.full((64, 1), 3.0), loss="mse", seeds=5).born_dead < 1
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()])
+def test_targets_of_other_columns(loss):
+    model = keras.Sequential([keras.Input((12,)), layers.Dense(8, "relu"), layers.Dense(1)])
+    codes = [
+        [one.code for one in fanin.diagnose(model, X, y, loss=loss).findings]
+        for y in (RANDOM.normal(size=(64, 7)), RANDOM.normal(size=64), RANDOM.normal(size=(64, 1)))
+    ]
+    assert codes == [["INP106"], [], []]

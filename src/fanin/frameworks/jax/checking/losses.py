@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import jax
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fanin.errors import FaninError, users_code
+from fanin.frameworks.jax.checking.pairing import pairs_all
 from fanin.frameworks.jax.checking.places import places_of
 from fanin.frameworks.jax.checking.watched import Told
 from fanin.frameworks.jax.graph.trace import Call
@@ -120,6 +121,8 @@ def objective(loss: Given, outputs: Outputs, target: Any, random: np.random.Gene
 
         program = jax.make_jaxpr(of_leaves)(list(outputs.leaves), described)
     told = told or _recognized(program, outputs.leaves, described) or _by_values(function, outputs, target)
+    if told.kind in ("mse", "other"):
+        told = replace(told, broadcast=pairs_all(program, len(outputs.leaves)))
     return Objective(function, target, told, program)
 
 

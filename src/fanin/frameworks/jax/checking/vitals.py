@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -124,4 +125,6 @@ def _target(subject: Subject, passed: Passed) -> Target | None:
         array = subject.array(told.targets)
     if array is None or (told.kind == "mse" and array.size != passed.output.size):  # as classes, made one-hot
         return None
-    return target_of(told.kind, array, tuple(passed.output.shape), told.axis)
+    shape = tuple(passed.output.shape)
+    found = target_of(told.kind, array.reshape(shape) if told.broadcast else array, shape, told.axis)
+    return found and replace(found, broadcast=told.broadcast)

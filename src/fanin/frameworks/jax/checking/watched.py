@@ -69,6 +69,7 @@ class Told:
         output: Which of the outputs it takes; None where nobody knows.
         predictions: Where what it takes is made, if the model returns the loss itself.
         targets: Where what that is compared with is made then.
+        broadcast: Whether each output is compared with every target, as their shapes differ.
     """
 
     kind: Loss = "other"
@@ -77,6 +78,7 @@ class Told:
     output: int | None = None
     predictions: At | None = None
     targets: At | None = None
+    broadcast: bool = False
 
 
 class Watching:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from fanin.errors import FaninError
+from fanin.frameworks.labels import PAIRWISE, loss_name
 from fanin.frameworks.vitals.inputs import random_target
 from fanin.rules.vitals import Loss
 
@@ -32,6 +33,7 @@ class Term:
         logits: Whether it takes logits.
         sparse: Whether targets are classes.
         weight: What it is multiplied with.
+        pairwise: Whether it compares number with number, and broadcasts what has another shape.
     """
 
     function: Callable[[Any, Any], Any]
@@ -39,6 +41,7 @@ class Term:
     logits: bool = True
     sparse: bool = False
     weight: float = 1.0
+    pairwise: bool = False
 
 
 def _cross_entropy(targets: Any, output: Any) -> Any:
@@ -99,7 +102,7 @@ def _each(value: Any, names: Sequence[str]) -> list[Any]:
 
 
 def _weighted(term: Term, weight: float) -> Term:
-    return Term(term.function, term.kind, term.logits, term.sparse, weight)
+    return replace(term, weight=weight)
 
 
 def _term(loss: Any) -> Term:
@@ -117,7 +120,8 @@ def _term(loss: Any) -> Term:
     config = found.get_config() if isinstance(found, keras.losses.Loss) and kind != "other" else {}
     logits = kind in ("mse", "other") or bool(config.get("from_logits", False))
     function = found if isinstance(found, keras.losses.Loss) else _of_one_rank(found)
-    return Term(function, kind, logits, name.startswith("sparse"))
+    pairwise = _is_kerass(found) and loss_name(found) in PAIRWISE
+    return Term(function, kind, logits, name.startswith("sparse"), pairwise=pairwise)
 
 
 def _of_one_rank(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -137,11 +141,28 @@ def _of_one_rank(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 def _name(loss: Any) -> str:
     """Return the name of the function that a loss is."""
     own = type(loss).__name__ if isinstance(loss, keras.losses.Loss) else getattr(loss, "__name__", "")
-    module = type(loss).__module__ if isinstance(loss, keras.losses.Loss) else getattr(loss, "__module__", "")
-    if not str(module).startswith("keras."):
+    if not _is_kerass(loss):
         return ""
     classes = {name.replace("_", ""): name for name in _KINDS}
     return classes.get(own.replace("_", "").lower(), "")
+
+
+def _is_kerass(loss: Any) -> bool:
+    """Return whether a loss is one of Keras' own."""
+    module = type(loss).__module__ if isinstance(loss, keras.losses.Loss) else getattr(loss, "__module__", "")
+    return str(module).startswith("keras.")
+
+
+def is_broadcast(term: Term, target: tuple[int, ...], output: tuple[int, ...]) -> bool:
+    """Return whether a loss compares each output with several targets.
+
+    Args:
+        term: The loss.
+        target: Shape of the targets.
+        output: Shape of what they are compared with.
+    """
+    same_axes = term.pairwise and len(target) == len(output)
+    return same_axes and np.broadcast_shapes(target, output) != output
 
 
 def target_for(term: Term, shape: tuple[int, ...], random: np.random.Generator) -> Any:

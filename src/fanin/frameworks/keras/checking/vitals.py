@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from fanin.frameworks import units
 from fanin.frameworks.keras.build import canonical_paths
+from fanin.frameworks.keras.checking.losses import is_broadcast
 from fanin.frameworks.keras.checking.passes import Passed
 from fanin.frameworks.keras.checking.subject import Subject, array_of
 from fanin.frameworks.keras.inventory import inventory
@@ -109,4 +111,8 @@ def _target(subject: Subject, passed: Passed) -> Target | None:
     program = subject.program
     if program.target is None:
         return None
-    return target_of(program.kind, np.asarray(program.target), tuple(passed.output.shape))
+    target, shape, term = np.asarray(program.target), tuple(passed.output.shape), program.terms[program.main]
+    if term is None or not is_broadcast(term, target.shape, shape):
+        return target_of(program.kind, target, shape)
+    found = target_of("mse", target, shape)
+    return found and replace(found, broadcast=True)

@@ -104,9 +104,26 @@ class Comparison(TorchFunctionMode):
             mean = _mean(func, given)
             self._seen.append(Compared(kind, logits, given.get("input"), given.get("target"), weight, mean))
             return result
+        result = func(*args, **kwargs)
+        if self._output.value is not None and _crosses(args, result):
+            output, target = sorted(args[:2], key=lambda one: not one.requires_grad)
+            self._seen.append(Compared(output=output, target=target))
         if func in _APPLIED and self._output.makes(args[0] if args else kwargs.get("input")):
             self.applied = self.applied or _APPLIED[func]
-        return func(*args, **kwargs)
+        return result
+
+
+def _crosses(args: tuple[Any, ...], result: Any) -> bool:
+    """Return whether an operation takes each output with every target: (n, 1) with (n,).
+
+    Who means to compare all with all gives both the same axes, or has outputs on both sides.
+    """
+    if len(args) < 2 or not all(isinstance(one, torch.Tensor) for one in (*args[:2], result)):
+        return False
+    one, other = args[:2]
+    same = [size for size in one.shape if size > 1] == [size for size in other.shape if size > 1]
+    larger = result.numel() > max(one.numel(), other.numel())
+    return same and larger and one.ndim != other.ndim and one.requires_grad != other.requires_grad
 
 
 def _is_mapped(given: tuple[Any, ...]) -> bool:
