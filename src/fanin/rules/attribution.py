@@ -18,7 +18,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "INP107": ("OUT", "BWD"),
     "INP108": ("FWD103", "BWD103"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
-    "SYM104": ("SYM103", "SET103", "SET105", "FWD103", "BWD"),
+    "SYM104": ("SYM103", "SET103", "SET105", "SET112", "FWD103", "BWD"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),
     "SAT105": ("SAT103", "SET105", "SAT102", "FWD103", "OUT101", "BWD103"),
     "SAT103": ("SAT102", "SET105", "FWD103", "OUT101", "BWD"),

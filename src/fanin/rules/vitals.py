@@ -141,6 +141,7 @@ class Parameter:
         meta: Whether it has no values.
         kind: What it does: "kernel", "embedding", ...; "" where nobody knows.
         reference: 1 / sqrt(fan_in) of a kernel; None where nobody knows.
+        fan_in: Of matrices in one tensor, that of each in the product it was seen in; None of others.
         forget: Of an LSTM's bias, the mean of what its forget gate begins with; None of others.
         copies: Slices along one axis that are all equal, in values and in gradients; 0 where they differ.
     """
@@ -156,6 +157,7 @@ class Parameter:
     meta: bool = False
     kind: str = ""
     reference: float | None = None
+    fan_in: int | None = None
     forget: float | None = None
     copies: int = 0
 

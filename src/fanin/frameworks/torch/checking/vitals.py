@@ -134,7 +134,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         type(model).__name__,
         "torch",
         watch.layers,
-        _parameters(model, trained, gradients, zero),
+        _parameters(model, trained, gradients, zero, watch.fans),
         batch.inputs(),
         _output(found, ends, watch, model),
         losses.target_of(found.compared),
@@ -292,6 +292,7 @@ def _parameters(
     trained: Sequence[nn.Parameter],
     gradients: Sequence[torch.Tensor | None],
     zero: Sequence[tuple[float, ...]],
+    fans: Mapping[int, int],
 ) -> tuple[Parameter, ...]:
     of_gradient = {id(p): (g, z) for p, g, z in zip(trained, gradients, zero, strict=True)}
     spreads = {name: units.spread(p, whole=True) for name, p in model.named_parameters()}
@@ -312,6 +313,7 @@ def _parameters(
                 digest=digests.get(name, ""),
                 gradient=None if gradient is None else units.spread(gradient).scale,
                 zero=shares,
+                fan_in=fans.get(id(parameter)),
                 copies=0 if gradient is None else units.copies(parameter, gradient),
             )
         )

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
 
-from fanin.frameworks.torch.checking import gates, recurrent, units
+from fanin.frameworks.torch.checking import gates, recurrent, stacks, units
 from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
 from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
@@ -89,6 +89,7 @@ class Watch(TorchFunctionMode):
 
     Attributes:
         last: The last activation, softmax or clamp.
+        fans: Of weights that are several matrices, by their ids, the fan in of each.
         dropped: Dropout that rests, by its path.
         strangers: Weights that are used and that the module does not have, by their ids.
     """
@@ -105,6 +106,7 @@ class Watch(TorchFunctionMode):
         self.last = Ending()
         self.paused = False
         self.sampled: dict[str, torch.Tensor] = {}
+        self.fans: dict[int, int] = {}
         self._rows = Rows(self._left)
         self.dropped: dict[str, Dropped] = {}
         self.strangers: dict[int, nn.Parameter] = {}
@@ -165,6 +167,7 @@ class Watch(TorchFunctionMode):
 
     def _take(self, func: Any, args: Any, kwargs: Any, result: torch.Tensor) -> None:
         weight = self._weight(func, args, kwargs)
+        self._fan(func, args)
         if weight is not None:
             axis = 1 if func in _SECOND else -1
             self._product(result, axis, weight, args[0] if args else None)
@@ -184,6 +187,15 @@ class Watch(TorchFunctionMode):
             self._add(self._layer(result, "norm"), result)
         else:
             self._rows.see(func, args, result)
+
+    def _fan(self, func: Any, args: Any) -> None:
+        """Take down the fan in of matrices that lie in one tensor."""
+        for place, one in enumerate(args[:3]):
+            whole = one if not isinstance(one, torch.Tensor) or one._base is None else one._base
+            if isinstance(whole, nn.Parameter) and whole.ndim == 3 and id(whole) in self._weights:
+                fan = stacks.fan_of(func, args, place)
+                if fan is not None and fan > 1:
+                    self.fans[id(whole)] = fan
 
     def _weight(self, func: Any, args: Any, kwargs: Any) -> torch.Tensor | None:
         if func not in _LAST and func not in _SECOND:
