@@ -77,6 +77,28 @@ def ranked():
     return chain(9, 64, 1), x, y.flatten(), loss
 
 
+def from_one():
+    x, y = digits()
+    return of(), x, y + 1, CE
+
+
+def too_few():
+    x, y = digits()
+    return chain(784, 64, 9), x, y, nn.NLLLoss()
+
+
+def logarithms_in_the_loss():
+    def loss(outputs, targets):
+        return f.nll_loss(f.log_softmax(outputs, 1), targets)
+
+    return of(), *digits(), loss
+
+
+def some_left_out():
+    x, y = digits()
+    return of(), x, torch.where(y == 3, -1, y), nn.CrossEntropyLoss(ignore_index=-1)
+
+
 def logarithms():
     return of(nn.LogSoftmax(1)), *digits(), CE
 
@@ -94,10 +116,14 @@ ENDS = [
     Case("Clamped to 0..1", clamped, ("OUT",), "model.2"),
     Case("Softsign for large targets", softsign, ("OUT",), "2"),
     Case("All with all, by hand", all_with_all, ("INP",), "targets"),
+    Case("Classes from 1 on", from_one, ("INP",), "targets"),
+    Case("An output too few", too_few, ("INP",), "targets"),
 ]
 
 FITTING = [
     Case("LogSoftmax before a cross-entropy", logarithms),
     Case("Clamped to the range of the targets", within),
     Case("Pairs that are meant", ranked),
+    Case("Logarithms in the loss", logarithms_in_the_loss),
+    Case("Labels that are left out", some_left_out),
 ]

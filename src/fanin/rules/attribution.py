@@ -9,13 +9,13 @@ from fanin.rules.finding import SEVERITIES, Finding
 
 EXPLAINS: dict[str, tuple[str, ...]] = {
     "NUM102": ("NUM", "SET", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
+    "INP107": ("NUM101", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "NUM101": ("NUM103", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "SET101": ("SET102", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "SET110": ("SAT", "SYM", "FWD", "RES", "OUT101", "BWD", "INP102"),
     "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
     "INP103": ("FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102", "BWD104"),
-    "INP107": ("OUT", "BWD"),
     "INP108": ("FWD103", "BWD103"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
     "SYM104": ("SYM103", "SET103", "SET105", "SET112", "FWD103", "BWD"),
@@ -85,6 +85,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     Gradients that vanish along many layers come from units that are saturated where half of these layers have
     such units; if only those next to the inputs have, there are two faults.
     """
+    if (cause.code, finding.code) == ("INP107", "NUM101"):
+        return finding.where == "loss"
     if (cause.code, finding.code) == ("SAT101", "BWD101"):
         return 2 * len(cause.evidence.get("layers", ())) >= len(finding.evidence.get("layers", ()))
     return finding.code.startswith(EXPLAINS.get(cause.code, ("-",)))

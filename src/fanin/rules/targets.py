@@ -76,32 +76,47 @@ class BroadcastTargets(Rule):
             )
 
 
-class NoShares(Rule):
-    """Targets of a binary cross-entropy are not from 0 to 1.
+class OutOfRange(Rule):
+    """Targets of a cross-entropy are no probabilities, or no classes.
 
-    **What it checks.** The smallest and the largest target of a loss that takes them for probabilities.
+    **What it checks.** The smallest and the largest target of a binary cross-entropy, which takes them for
+    probabilities; the smallest and the largest label of one of C classes, which are 0 to C - 1. Labels that
+    the loss leaves out do not count: PyTorch's `ignore_index`, Keras' `ignore_class`, in JAX those without a
+    gradient.
 
     **Why it matters.** For targets of -1 or 2, or for pixels of 0 to 255, the loss has no lower bound: it
-    falls for ever as logits grow.
+    falls for ever as logits grow. A label that is no class is an error in PyTorch, on a GPU one that says
+    nothing of labels; Keras leaves such examples out or makes NaN of them, and JAX counts -1 from the end.
+    Classes from 1 to C, or labels from which 1 was taken that began with 0, are the usual case.
 
-    **Instead.** Labels of 0 and 1; pixels divided by 255.
+    **Instead.** Labels of 0 and 1, or of 0 to C - 1; pixels divided by 255.
     """
 
     code, name, severity = "INP107", "targets-out-of-range", "error"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that targets cannot be probabilities."""
-        target = vitals.target
-        if target is None or vitals.output.kind != "binary_cross_entropy":
+        """Yield that targets cannot be probabilities, or classes."""
+        target, kind = vitals.target, vitals.output.kind
+        if target is None or kind not in ("binary_cross_entropy", "cross_entropy"):
             return
-        if target.low < 0 or target.high > 1:
-            yield self.finding(
-                "targets",
-                f"Targets of a binary cross-entropy are from {target.low:.3g} to {target.high:.3g}.",
-                observed=target.low if target.low < 0 else target.high,
-                expected="numbers from 0 to 1",
-                fix=Fix("labels of 0 and 1, or targets that are scaled to 0 to 1"),
-            )
+        binary = kind == "binary_cross_entropy"
+        last = 1 if binary else target.classes - 1
+        if target.low >= 0 and target.high <= last:
+            return
+        found = f"from {target.low:.3g} to {target.high:.3g}"
+        yield self.finding(
+            "targets",
+            f"Targets of a binary cross-entropy are {found}."
+            if binary
+            else f"Labels are {found}; the {target.classes} classes are 0 to {last}.",
+            observed=target.low if target.low < 0 else target.high,
+            expected=f"numbers from 0 to {last}",
+            fix=Fix(
+                "labels of 0 and 1, or targets that are scaled to 0 to 1"
+                if binary
+                else "labels that begin with 0, and an output for each class"
+            ),
+        )
 
 
-RULES = (UnscaledTargets, BroadcastTargets, NoShares)
+RULES = (UnscaledTargets, BroadcastTargets, OutOfRange)

@@ -210,8 +210,8 @@ class Target:
         entropy: Entropy of the classes' frequencies in the batch, in nats.
         variance: Variance of real targets.
         mean: Their mean.
-        low: The number below which 5 % of them are; of those that are probabilities, the smallest.
-        high: The number above which 5 % of them are; of those that are probabilities, the largest.
+        low: The number below which 5 % of them are; of probabilities and of numbers of classes, the smallest.
+        high: The number above which 5 % of them are; of probabilities and of numbers of classes, the largest.
         broadcast: Whether each of them is compared with several outputs, as their shapes differ.
     """
 

@@ -92,9 +92,10 @@ def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1
         share = float(np.clip(values.mean(), 0, 1))
         entropy = float(-(xlogy(share, share) + xlogy(1 - share, 1 - share)))
         return Target(classes=2, entropy=entropy, low=float(values.min()), high=float(values.max()))
-    classes = output[axis] if output else 1
-    shares = _shares(values, classes, axis if target.shape == output else None)
-    return Target(classes=classes, entropy=float(-xlogy(shares, shares).sum()))
+    classes, of_all = output[axis] if output else 1, target.shape == output
+    shares = _shares(values, classes, axis if of_all else None)
+    low, high = (0.0, 0.0) if of_all else (float(values.min()), float(values.max()))
+    return Target(classes=classes, entropy=float(-xlogy(shares, shares).sum()), low=low, high=high)
 
 
 def _shares(values: Array, classes: int, axis: int | None) -> Array:

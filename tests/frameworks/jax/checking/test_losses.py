@@ -122,3 +122,26 @@ def test_all_with_all(loss, broadcast):
     y = RANDOM.normal(size=32).astype("float32")
     found = fanin.diagnose(model, X, y, loss=loss, params=PARAMS)
     assert ("INP106" in [one.code for one in found.findings]) == broadcast
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "found"),
+    [
+        (lambda o, y: picked(jax.nn.log_softmax(o), y), Y - 1, True),
+        (lambda o, y: picked(jax.nn.log_softmax(o), y), Y + 1, True),
+        ("cross_entropy", Y + 1, True),
+        ("cross_entropy", Y, False),
+        (
+            lambda o, y: -(jax.nn.one_hot(y, 4) * jax.nn.log_softmax(o)).sum(1).mean(),
+            Y - 1,
+            False,
+        ),  # left out
+    ],
+)
+def test_labels_that_are_no_classes(loss, labels, found):
+    def model(params, x):
+        return x @ params["w"]
+
+    codes = [one.code for one in fanin.diagnose(model, X, labels, loss=loss, params=PARAMS).findings]
+    assert ("INP107" in codes) == found
+    assert "NUM101" not in codes

@@ -269,3 +269,15 @@ def test_targets_of_other_columns(loss):
         for y in (RANDOM.normal(size=(64, 7)), RANDOM.normal(size=64), RANDOM.normal(size=(64, 1)))
     ]
     assert codes == [["INP106"], [], []]
+
+
+def test_labels_that_are_no_classes():
+    def codes(y, ignored=None):
+        model = keras.Sequential([keras.Input((12,)), layers.Dense(4, "softmax")])
+        loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=ignored)
+        found = fanin.diagnose(model, X, y, loss=loss)
+        return [one.code for one in found.findings if one.severity != "info"]
+
+    assert codes(Y) == []
+    assert codes(Y + 1) == codes(Y - 1) == ["INP107"]
+    assert codes(np.where(Y == 2, -1, Y), -1) == []

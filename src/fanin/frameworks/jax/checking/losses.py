@@ -217,6 +217,30 @@ def _inputs(graph: SignalGraph, name: str) -> list[str]:
     return [found for inner in node.inputs for found in _inputs(graph, inner)]
 
 
+def counted(of: Objective, main: int, labels: Array, shape: tuple[int, ...], axis: int) -> Array:
+    """Return labels without those that are no classes and that a loss leaves out: outputs have no gradient.
+
+    Args:
+        of: The loss.
+        main: The output that it takes.
+        labels: The numbers of classes.
+        shape: Of the output.
+        axis: The axis of the classes there.
+    """
+    wrong = (labels < 0) | (labels >= shape[axis])
+    if not wrong.any() or wrong.size * shape[axis] != math.prod(shape):
+        return labels
+    leaves = [jnp.zeros(one.aval.shape, one.aval.dtype) for one in of.program.jaxpr.invars]
+    outputs = leaves[: len(leaves) - len(jax.tree.leaves(of.target))]
+
+    def lost(output: jax.Array) -> jax.Array:
+        return of.function([output if n == main else one for n, one in enumerate(outputs)], of.target)
+
+    value, gradient = jax.value_and_grad(lost)(outputs[main])
+    parts = (np.asarray(gradient) != 0).any(axis).reshape(wrong.shape)
+    return labels[~wrong | parts] if math.isfinite(value) else labels
+
+
 def target_array(target: Any) -> Array | None:
     """Return targets as one array; None where they are several or none."""
     leaves = jax.tree.leaves(target)

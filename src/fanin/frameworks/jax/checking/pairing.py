@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from jax.extend.core import Literal
 
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
-_MOVING = ("broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze", "stop_gradient", "transpose")
+_MOVING = (
+    "broadcast_in_dim", "convert_element_type", "copy", "reshape", "squeeze", "stop_gradient", "transpose",
+)  # fmt: skip
 _OUTPUT, _TARGET = 1, 2
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.frameworks import units
-from fanin.frameworks.jax.checking.losses import target_array
+from fanin.frameworks.jax.checking.losses import counted, target_array
 from fanin.frameworks.jax.checking.passes import Passed
 from fanin.frameworks.jax.checking.subject import Subject
 from fanin.frameworks.jax.graph.trace import Call
@@ -126,5 +126,7 @@ def _target(subject: Subject, passed: Passed) -> Target | None:
     if array is None or (told.kind == "mse" and array.size != passed.output.size):  # as classes, made one-hot
         return None
     shape = tuple(passed.output.shape)
+    if told.kind == "cross_entropy" and array.dtype.kind in "iu":
+        array = counted(subject.of, subject.main, array, shape, told.axis)
     found = target_of(told.kind, array.reshape(shape) if told.broadcast else array, shape, told.axis)
     return found and replace(found, broadcast=told.broadcast)

@@ -33,6 +33,7 @@ class Term:
         logits: Whether it takes logits.
         sparse: Whether targets are classes.
         weight: What it is multiplied with.
+        ignored: The class that it leaves out.
         pairwise: Whether it compares number with number, and broadcasts what has another shape.
     """
 
@@ -41,6 +42,7 @@ class Term:
     logits: bool = True
     sparse: bool = False
     weight: float = 1.0
+    ignored: int | None = None
     pairwise: bool = False
 
 
@@ -121,7 +123,14 @@ def _term(loss: Any) -> Term:
     logits = kind in ("mse", "other") or bool(config.get("from_logits", False))
     function = found if isinstance(found, keras.losses.Loss) else _of_one_rank(found)
     pairwise = _is_kerass(found) and loss_name(found) in PAIRWISE
-    return Term(function, kind, logits, name.startswith("sparse"), pairwise=pairwise)
+    return Term(
+        function,
+        kind,
+        logits,
+        name.startswith("sparse"),
+        ignored=config.get("ignore_class"),
+        pairwise=pairwise,
+    )
 
 
 def _of_one_rank(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -112,6 +112,8 @@ def _target(subject: Subject, passed: Passed) -> Target | None:
     if program.target is None:
         return None
     target, shape, term = np.asarray(program.target), tuple(passed.output.shape), program.terms[program.main]
+    if term is not None and term.ignored is not None:
+        target = target[target != term.ignored]
     if term is None or not is_broadcast(term, target.shape, shape):
         return target_of(program.kind, target, shape)
     found = target_of("mse", target, shape)

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking import units
 from fanin.frameworks.torch.checking.endings import Ending
+from fanin.frameworks.torch.checking.labels import Labels, labels_of
 from fanin.rules.vitals import Loss, Target
 
 _KINDS: dict[Any, tuple[Loss, bool]] = {
@@ -55,6 +56,7 @@ class Compared:
         target: What that was compared with.
         weight: Of the classes, or of the positive ones.
         mean: Its mean over all that is compared, without weights, whatever the loss makes of that.
+        labels: Of classes by their numbers.
     """
 
     kind: Loss = "other"
@@ -63,6 +65,7 @@ class Compared:
     target: torch.Tensor | None = None
     weight: torch.Tensor | None = None
     mean: float | None = None
+    labels: Labels | None = None
 
 
 class Comparison(TorchFunctionMode):
@@ -100,9 +103,15 @@ class Comparison(TorchFunctionMode):
             kind, logits = _KINDS[func]
             given = dict(zip(("input", "target"), args, strict=False)) | kwargs
             weight = given.get("pos_weight") if given.get("weight") is None else given["weight"]
+            target = given.get("target")
+            labels = labels_of(given) if kind == "cross_entropy" else None
+            if labels is not None:
+                args = tuple(labels.known if one is target else one for one in args)
+                kwargs = {name: labels.known if one is target else one for name, one in kwargs.items()}
+                given["target"] = labels.known
             result = func(*args, **kwargs)
-            mean = _mean(func, given)
-            self._seen.append(Compared(kind, logits, given.get("input"), given.get("target"), weight, mean))
+            mean, output = _mean(func, given), given.get("input")
+            self._seen.append(Compared(kind, logits, output, target, weight, mean, labels))
             return result
         result = func(*args, **kwargs)
         if self._output.value is not None and _crosses(args, result):
@@ -186,7 +195,9 @@ def target_of(compared: Compared) -> Target | None:
         low, high = torch.aminmax(target.detach())
         return Target(classes=2, entropy=entropy, low=low.item(), high=high.item())
     classes = output.shape[1] if output.ndim > 1 else output.shape[0]
-    return Target(classes=classes, entropy=_entropy(target.detach(), classes, compared.weight))
+    low, high = (0, 0) if compared.labels is None else compared.labels[:2]
+    entropy = _entropy(target.detach(), classes, compared.weight)
+    return Target(classes=classes, entropy=entropy, low=low, high=high)
 
 
 def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:

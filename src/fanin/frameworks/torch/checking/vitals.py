@@ -29,6 +29,8 @@ from fanin.frameworks.torch.keeping import seeded
 from fanin.rules.vitals import Output, Parameter, Spread, Vitals, Width
 
 Loss = str | Callable[..., Any] | None
+_OF_LOGITS = (("cross_entropy", "log_softmax"), ("binary_cross_entropy", "sigmoid"))
+"""Losses, and what users apply to logits before them."""
 _OF_STACK = re.compile(r"_l(\d+)(_reverse)?$")
 
 
@@ -361,7 +363,7 @@ def _output(found: _Pass, ends: Ending, watch: Watch, model: nn.Module) -> Outpu
         last,
         varied,
         tied=_is_tied(model, last.partition("#")[0]),
-        logits=found.compared.logits,
+        logits=found.compared.logits or (found.kind, found.applied) in _OF_LOGITS,
         mean=found.compared.mean,
         before=ends.before,
         applied=found.applied,
