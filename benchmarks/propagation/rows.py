@@ -141,9 +141,9 @@ _OWN = {
 }
 ROWS = [
     *_mlps(512, 160),
-    *_mlps(128, 160),
+    *_mlps(128, 640),
     Row("CNN, 8 × 64-128", nets.cnn, (8, 3, 32, 32), r"conv\d|fc", _EVAL, "he_normal", networks=160),
-    Row("ResNet-18, stream, eval", _resnet, (8, 3, 64, 64), r"maxpool|layer\d\.\d", _EVAL),
+    Row("ResNet-18, stream, eval", _resnet, (8, 3, 64, 64), r"maxpool|layer\d\.\d", _EVAL, networks=120),
     Row("ResNet-18, stream, train", _resnet, (8, 3, 64, 64), r"maxpool|layer\d\.\d", _TRAIN, train=True),
     Row("Transformer, pre-LN", nets.Transformer, **_OWN),
     Row("Transformer, post-LN", partial(nets.Transformer, "post"), **_OWN),
@@ -167,8 +167,17 @@ ROWS = [
         _STREAM,
         queries=r".*\.[qk]_proj\.weight",
     ),
-    Row("LSTM, 3 × 256, 32 steps", partial(nets.Recurrent, nn.LSTM), (8, 32, 256), r"layers\.\d", _RECURRENT),
-    Row("GRU, 3 × 256, 32 steps", partial(nets.Recurrent, nn.GRU), (8, 32, 256), r"layers\.\d", _RECURRENT),
+    *(
+        Row(
+            f"{cell.__name__}, 3 × 256, 32 steps",
+            partial(nets.Recurrent, cell),
+            (8, 32, 256),
+            r"layers\.\d",
+            _RECURRENT,
+            networks=160,
+        )
+        for cell in (nn.LSTM, nn.GRU)
+    ),
     Row("GRU cell, 256, in a loop of 16", nets.Cells, (8, 16, 256), r"cell(#\d+)?", _RECURRENT),
     Row("Residual block, 256, used 8 times", nets.Shared, (8, 256), r"down(#\d+)?", _MLP),
     Row("Flax NNX MLP, 10 × 512, gelu", jax_nets.mlp, (32, 512), r"fc\.\d+", _MLP, "he_normal"),
@@ -183,6 +192,6 @@ ROWS = [
         queries=r".*\.(query|key)\.kernel",
     ),
     Row(
-        "Keras CNN, 6 × 64", jax_nets.keras_cnn, (8, 32, 32, 3), r".*conv\d", _EVAL, "he_normal", networks=20
+        "Keras CNN, 6 × 64", jax_nets.keras_cnn, (8, 32, 32, 3), r".*conv\d", _EVAL, "he_normal", networks=80
     ),
 ]

@@ -17,8 +17,10 @@ from fanin.theory.propagation.sums import traces
 
 _SIGNALS = "signals"
 """The population of what is known of a gradient from the signals: 1 everywhere."""
-_FEW = 64
-"""Rows that are enough to tell how much chance there is."""
+_FEW = 8, 64
+"""Rows that are enough to tell how much chance there is: fewest and most."""
+_NUMBERS = 2_000_000
+"""Of all pairs of places of these rows, for the sake of time."""
 
 
 class Curvature(NamedTuple):
@@ -234,8 +236,9 @@ class Cotangent:
         """Return second moments between places given the factors, and what is known, for some channels."""
         size = SAMPLES * len(places)
         given, known = np.zeros((1, size, size)), np.zeros((1, size))
+        rows = int(np.clip(_NUMBERS // size**2, *_FEW))
         for part in self.parts:
-            whole = _whole(part.slope[:_FEW], places)
+            whole = _whole(part.slope[:rows], places)
             if part.known:
                 known = known + whole
                 continue

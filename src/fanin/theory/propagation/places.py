@@ -134,16 +134,14 @@ def _spread(block: tuple[np.ndarray, ...], points: int) -> np.ndarray:
 
 
 def ends(length: int) -> np.ndarray:
-    """Return 0 for both ends of an axis and 1 for what lies between; 0 for all of a short one.
+    """Return the part of each position of an axis: the first one, what lies between, the last one.
 
     Example:
         >>> ends(5).tolist(), ends(2).tolist()
-        ([0, 1, 1, 1, 0], [0, 0])
+        ([0, 1, 1, 1, 2], [0, 1])
     """
-    if length < 3:
-        return np.zeros(length, int)
-    found = np.ones(length, int)
-    found[[0, -1]] = 0
+    found = np.minimum(np.arange(length), 1)
+    found[1:][-1:] = min(length - 1, 2)
     return found
 
 

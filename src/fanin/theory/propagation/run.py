@@ -276,8 +276,8 @@ def _is_causal(node: Node, graph: SignalGraph) -> bool:
 def _rows_for(graph: SignalGraph, blocks: Mapping[int, tuple[int, ...]], points: Mapping[str, int]) -> int:
     """Return how many channels to follow: as many as memory allows for all places of all nodes."""
     most = max((len(Places(sizes)) for sizes in blocks.values()), default=1)
-    # Corners, borders of both directions, the inside, and now and then what a stride or a pool parts.
-    image = 5 if any(node.op in ("convolution", "pool") for node in graph) else 1
+    # Points of corners, borders and the inside, of which one block has the most.
+    image = 14 if any(node.op in ("convolution", "pool") for node in graph) else 1
     numbers = sum(
         _NODES * len(blocks[_steps(node)])
         if node.op in ("recurrent", "scan")

@@ -220,7 +220,7 @@ def test_attention_between_channels(gain):
     y = m.reshape(m.permute(made, 0, 3, 1, 2), 4, 12, N)
     out = m.linear(y, N)
     graph = m.graph(out)
-    found, truth = run(graph, {}), simulated(graph, draws=60)
+    found, truth = run(graph, {}), simulated(graph, draws=150)
     moments = ("q", "example", "position", "both")
     for name in (made, out):
         _close(predicted(found, name), truth.forward[name], moments, 0.04)

@@ -6,7 +6,7 @@ import pytest
 from fanin.theory.propagation.cotangent import Part
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.inputs import InputLaw
-from fanin.theory.propagation.places import Places, pair_counts
+from fanin.theory.propagation.places import Places, ends, pair_counts
 from fanin.theory.propagation.rules.largest import Largest, repeated
 from fanin.theory.propagation.windows import Axis
 from theory.propagation.graphs import Maker
@@ -56,11 +56,11 @@ def _in_order(axis, places, source):
     """Return points for the taps of windows, each block's one after the other."""
     starts = np.cumsum([0, *source.counts[:-1]])
     used = np.zeros(len(starts), int)
-    label = np.asarray([0, *[1] * 6, 0])
+    label = ends(8)
     dealt = np.empty((len(places), 4), int)
     for window, (row, column) in enumerate(places.coordinates):
         rows, columns = label[axis.source[row]], label[axis.source[column]]
-        for tap, block in enumerate((rows[:, None] * 2 + columns).ravel()):
+        for tap, block in enumerate((rows[:, None] * 3 + columns).ravel()):
             dealt[window, tap] = starts[block] + used[block] % source.counts[block]
             used[block] += 1
     return dealt

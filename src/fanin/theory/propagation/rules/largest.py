@@ -60,7 +60,7 @@ class Largest:
             places: Of the windows.
             source: Of the points.
         """
-        counts = _Counts.of(dealt, source)
+        counts = _Counts.of(dealt, places, source)
         others = places.pairs - np.diag(places.share)
         total = np.sum(others, axis=1)
         each = repeated(axes, places, larger)
@@ -117,20 +117,29 @@ class _Counts:
     source: Places
 
     @classmethod
-    def of(cls, dealt: np.ndarray, source: Places) -> _Counts:
-        windows, taps, given = (
-            np.zeros(len(source), int),
-            np.zeros(len(source), int),
-            np.zeros(len(source), bool),
-        )
+    def of(cls, dealt: np.ndarray, places: Places, source: Places) -> _Counts:
+        """Return it, each point with one of the taps that read it: so that windows have their shares.
+
+        Args:
+            dealt: The point of each tap of each window, -1 outside, (windows, taps).
+            places: Of the windows.
+            source: Of the points.
+        """
+        readers: dict[int, list[tuple[int, int]]] = {}
         read, home = np.zeros((2, len(dealt), len(source.sizes)))
         for (window, tap), point in np.ndenumerate(dealt):
-            if point < 0:
-                continue
-            read[window, source.owner[point]] += 1
-            if not given[point]:
-                windows[point], taps[point], given[point] = window, tap, True
-                home[window, source.owner[point]] += 1
+            if point >= 0:
+                readers.setdefault(int(point), []).append((window, tap))
+                read[window, source.owner[point]] += 1
+        wanted = places.share[:, None] * read
+        wanted = wanted * _ratio(np.asarray(source.counts, float), np.sum(wanted, axis=0))
+        windows, taps = np.zeros((2, len(source)), int)
+        for point in sorted(readers, key=lambda point: len(readers[point])):
+            block = source.owner[point]
+            lack = np.where(home[:, block] > 0, wanted[:, block] - home[:, block], np.inf)
+            windows[point], taps[point] = max(readers[point], key=lambda reader: lack[reader[0]])
+            home[windows[point], block] += 1
+        given = np.isin(np.arange(len(source)), list(readers))
         return cls(windows, taps, given, read, home, source)
 
     @cached_property
