@@ -87,6 +87,16 @@ def too_few():
     return chain(784, 64, 9), x, y, nn.NLLLoss()
 
 
+def black():
+    x, y = digits(flat=False)
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 676, 10)), 0 * x, y, CE
+
+
+def padding():
+    model = nn.Sequential(nn.Embedding(50, 16, padding_idx=0), nn.Flatten(), nn.Linear(160, 3))
+    return model, torch.zeros(32, 10, dtype=torch.long), torch.arange(32) % 3, CE
+
+
 def logarithms_in_the_loss():
     def loss(outputs, targets):
         return f.nll_loss(f.log_softmax(outputs, 1), targets)
@@ -118,6 +128,8 @@ ENDS = [
     Case("All with all, by hand", all_with_all, ("INP",), "targets"),
     Case("Classes from 1 on", from_one, ("INP",), "targets"),
     Case("An output too few", too_few, ("INP",), "targets"),
+    Case("Black images", black, ("INP",), "input 0"),
+    Case("Padding and nothing else", padding, ("INP",), "input 0"),
 ]
 
 FITTING = [

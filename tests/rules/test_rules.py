@@ -171,6 +171,38 @@ def test_constant_features(constant, severity):
     assert codes(vitals(inputs=inputs), severity) == codes(vitals(inputs=inputs))
 
 
+def test_all_examples_are_the_same():
+    same, other = (Input("0", (32, 3, 8, 8), spread(1.0), None, constant) for constant in (1.0, 0.0))
+    found = diagnose(vitals(parameters=[parameter("0.weight", zero=(1.0, 1.0))], inputs=(same,))).findings
+    assert [one.code for one in found] == ["INP104"]
+    assert [one.code for one in found[0].consequences] == ["SET105"]
+    assert codes(vitals(inputs=(same, other)), "warning") == []
+    assert codes(vitals(inputs=(replace(same, described=True),))) == []
+
+
+def test_a_few_equal_units_do_not_make_gradients_vanish():
+    layers = [replace(one, twins=0.02 if one.name == "6" else 0.0) for one in line(0.3, 8, "backward")]
+    weights = [parameter(f"{one.name}.weight", gradient=one.gradient.scale) for one in layers]
+    found = diagnose(vitals(layers, weights)).findings
+    assert [(one.code, [c.code for c in one.consequences]) for one in found] == [("BWD101", ["SYM101"])]
+    many = [replace(one, twins=0.9 * (one.twins > 0)) for one in layers]
+    assert codes(vitals(many, weights)) == ["SYM101"]
+
+
+@pytest.mark.parametrize(("places", "severity"), [(2, "info"), (8, "error")])
+def test_huge_gradients_behind_norms_of_two_values(places, severity):
+    norm = replace(layer("n", kind="norm"), type="BatchNormalization", places=places)
+    weights = [parameter("0.weight", gradient=1e6), parameter("1.weight")]
+    found = diagnose(vitals([layer("0"), norm, layer("1")], weights)).findings
+    assert [(one.code, one.severity) for one in found] == [("BWD104", severity)]
+
+
+def test_targets_that_are_no_numbers():
+    output = Output(spread(1.0), (32, 1), float("nan"), "mse", layer="1", variation=1.0)
+    found = vitals(output=output, target=Target(variance=float("nan"), mean=float("nan")))
+    assert [(one.code, one.where) for one in diagnose(found).findings] == [("NUM101", "targets")]
+
+
 def test_targets_that_are_broadcast():
     output = Output(spread(1.0), (32, 1), 1.0, "mse", layer="1", variation=1.0)
     target = Target(variance=1.0, low=-2.0, high=2.0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fanin.rules.finding import SEVERITIES, Finding
 
+_HALF = 0.5
 EXPLAINS: dict[str, tuple[str, ...]] = {
     "NUM102": ("NUM", "SET", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
     "INP107": ("NUM101", "SET105", "SAT", "SYM", "FWD", "RES", "OUT", "BWD"),
@@ -15,6 +16,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "SET110": ("SAT", "SYM", "FWD", "RES", "OUT101", "BWD", "INP102"),
     "INP101": ("INP102", "SAT", "FWD", "OUT101", "BWD", "NUM103", "SET105"),
     "INP103": ("FWD103", "BWD103"),
+    "INP104": ("INP103", "SET103", "SET105", "SAT", "SYM", "FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102", "BWD104"),
     "INP108": ("FWD103", "BWD103"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
@@ -28,12 +30,13 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "SAT101": ("FWD103", "BWD", "SET105", "SET104"),
     "SAT102": ("FWD", "BWD", "SET105"),
     "SAT104": ("FWD103", "BWD103"),
-    "FWD101": ("FWD103", "BWD", "SET105", "SET104"),
+    "FWD101": ("FWD103", "BWD", "SET105", "SET104", "SYM101 of few"),
     "OUT104": ("OUT101", "SET104"),
     "OUT102": ("OUT101", "SET105", "BWD103", "FWD103"),
     "OUT101": ("SET105", "BWD103"),
-    "BWD101": ("BWD103",),
+    "BWD101": ("BWD103", "SYM101 of few"),
     "BWD102": ("BWD104",),
+    "SYM101 of few": ("SYM103", "SET103", "SET105"),
     "SET105": ("FWD103", "BWD103"),
     "SET106": ("BWD105",),
 }
@@ -55,7 +58,7 @@ def attributed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         [('INP101', 1)]
     """
     rank = {code: number for number, code in enumerate(EXPLAINS)}
-    ordered = sorted(findings, key=lambda one: rank.get(one.code, len(rank)))
+    ordered = sorted(findings, key=lambda one: rank.get(_kind(one), len(rank)))
     causes: list[Finding] = []
     for finding in ordered:
         place = _cause(finding, causes)
@@ -89,4 +92,13 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return finding.where == "loss"
     if (cause.code, finding.code) == ("SAT101", "BWD101"):
         return 2 * len(cause.evidence.get("layers", ())) >= len(finding.evidence.get("layers", ()))
-    return finding.code.startswith(EXPLAINS.get(cause.code, ("-",)))
+    return _kind(finding).startswith(EXPLAINS.get(_kind(cause), ("-",)))
+
+
+def _kind(finding: Finding) -> str:
+    """Return a finding's code; where less than half of the units of a layer are equal, that it is of few.
+
+    They do not keep a layer from learning, and they become equal where signals have vanished.
+    """
+    few = finding.code == "SYM101" and (finding.observed or 0.0) < _HALF
+    return "SYM101 of few" if few else finding.code

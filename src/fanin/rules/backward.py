@@ -123,7 +123,8 @@ class HugeGradient(Rule):
     """A weight has a gradient that no step can follow.
 
     **What it checks.** The largest norm of a weight's gradient, where the loss is of order 1: above 1e6 is
-    an error.
+    an error. An info where a BatchNorm has two values of each channel: all that it makes of them is the sign
+    of their difference, and gradients are large where that is small.
 
     **Why it matters.** Something divides by almost nothing: the norm of a vector of zeros, a standard
     deviation of what is constant, a square root or a logarithm at 0. The first step lands anywhere.
@@ -143,13 +144,21 @@ class HugeGradient(Rule):
         norms = {p.name: (p.gradient or 0.0) * math.sqrt(p.size) for p in vitals.trained}
         name = max(norms, key=lambda one: norms[one], default="")
         if name and _HUGE < norms[name] < math.inf:
+            pair = next((layer.name for layer in vitals.layers if _norms_two(vitals, layer)), "")
+            beside = f" {pair} norms two values of each channel: take a larger batch." if pair else ""
             yield self.finding(
                 name,
-                f"The gradient of {name} has a norm of {norms[name]:.2g}; the loss is {loss:.3g}.",
+                f"The gradient of {name} has a norm of {norms[name]:.2g}; the loss is {loss:.3g}.{beside}",
+                severity="info" if pair else "error",
                 observed=norms[name],
                 expected=f"at most {_HUGE:g}",
                 fix=Fix("a larger epsilon where something is divided by its norm or its standard deviation"),
             )
+
+
+def _norms_two(vitals: Vitals, layer: Layer) -> bool:
+    """Return whether a layer takes statistics of two values of a channel."""
+    return layer.kind == "norm" and "batch" in layer.type.lower() and layer.places <= 2 <= vitals.examples
 
 
 def _uneven(vitals: Vitals, found: Slope) -> bool:

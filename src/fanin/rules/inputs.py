@@ -147,25 +147,38 @@ class ConstantFeatures(Rule):
     """Features are the same in all examples.
 
     **What it checks.** The share of the features that no example changes, in inputs of (examples, features):
-    above one half is an info, all of them a warning.
+    above one half is an info. All examples of all inputs, whatever these are, the same: a warning.
 
     **Why it matters.** They are a bias, and nothing more. It may be the batch: pixels at the border of digits
-    are 0 in most. Where all features are constant all examples are the same one, which nothing tells apart.
+    are 0 in most. Where all examples are the same nothing tells them apart: images that are all black, as a
+    loader divided integers, or tokens that are all padding.
 
-    **Instead.** Leave them out, or look at a larger batch.
+    **Instead.** Leave them out, or look at a larger batch; look at what the loader gives.
     """
 
     code, name, severity = "INP104", "constant-features", "warning"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the inputs with constant features."""
+        if vitals.examples < 2:
+            return
+        if vitals.inputs and all(one.constant == 1 and not one.described for one in vitals.inputs):
+            first = vitals.inputs[0]
+            yield self.finding(
+                f"input {first.name}",
+                f"All {vitals.examples} examples are the same, with a mean of {first.values.mean:.3g}.",
+                observed=1.0,
+                expected="examples that differ",
+                fix=Fix("look at what the loader gives"),
+            )
+            return
         for given in _data(vitals):
-            if given.constant > 0.5 and vitals.examples > 1:
+            if given.constant > 0.5:
                 yield self.finding(
                     f"input {given.name}",
                     f"{given.constant:.0%} of the features of {_named(given, lower=True)} are the same in "
                     f"all {vitals.examples} examples.",
-                    severity="warning" if given.constant == 1 else "info",
+                    severity="info",
                     observed=given.constant,
                     expected="at most 50%",
                 )

@@ -18,8 +18,8 @@ _TYPES = {"float16": (65504.0, 6e-8), "bfloat16": (3.4e38, 1e-38), "float8_e4m3f
 class NonFinite(Rule):
     """A number is not finite.
 
-    **What it checks.** Weights, outputs, gradients, inputs and the loss for infinities and NaN. The first
-    place is reported.
+    **What it checks.** Weights, outputs, gradients, inputs, targets and the loss for infinities and NaN. The
+    first place is reported.
 
     **Why it matters.** One of them reaches every weight in one step.
 
@@ -133,9 +133,11 @@ def _end_of_range(vitals: Vitals, where: str) -> str:
 
 def _first_broken(vitals: Vitals) -> tuple[str, str]:
     """Return where the first number is not finite, and what it is; "" where all are."""
-    for given in vitals.inputs:
-        if not given.values.finite:
-            return f"input {given.name}", "Values"
+    broken = [f"input {one.name}" for one in vitals.inputs if not one.values.finite]
+    if vitals.target is not None and not math.isfinite(vitals.target.mean):
+        broken.append("targets")
+    if broken:
+        return broken[0], "Values"
     for parameter in vitals.parameters:
         if not parameter.values.finite:
             return parameter.name, "Values"

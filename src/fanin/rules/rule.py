@@ -51,7 +51,7 @@ class Rule(ABC):
         """Return what was found.
 
         Args:
-            where: The layer, or the path of what is no layer.
+            where: The layer, or the path of what is no layer; "" for the output of a model without weights.
             message: What is wrong.
             severity: How grave it is here; by default as the rule is.
             observed: The number that was seen.
@@ -59,7 +59,7 @@ class Rule(ABC):
             fix: What to do.
             **evidence: More numbers.
         """
-        at = where if isinstance(where, str) else where.name
+        at = (where if isinstance(where, str) else where.name) or "output"
         source = Source() if isinstance(where, str) else where.where
         grade = severity or self.severity
         return Finding(self.code, self.name, grade, at, message, observed, expected, evidence, fix, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fanin.rules.finding import Finding, Fix
@@ -32,6 +33,8 @@ class UnscaledTargets(Rule):
         """Yield that the targets are unscaled."""
         target, output = vitals.target, vitals.output
         if target is None or output.kind not in _REAL or not target.variance or output.loss is None:
+            return
+        if not math.isfinite(target.mean) or not math.isfinite(target.variance):
             return
         ratio = 1 + target.mean**2 / target.variance
         usual = 1e-4 <= target.variance <= 1e4

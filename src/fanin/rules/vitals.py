@@ -185,7 +185,8 @@ class Input:
         values: Moments of its elements.
         features: Scale of each feature that varies, the smallest and the largest: its standard deviation, or
             what it is where it leaves the value that it has in most examples.
-        constant: Share of the features that are the same in all examples.
+        constant: Share of the features that are the same in all examples; of other inputs 1 where all
+            examples are the same, else 0.
         tokens: Whether it looks up rows of tables.
         described: Whether it is drawn, not the user's data.
         zeros: Share of exact zeros.

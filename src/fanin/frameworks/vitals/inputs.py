@@ -36,8 +36,9 @@ def input_of(name: str, value: Array, *, described: bool = False) -> Input:
     """
     spread, shape = units.spread(value), tuple(value.shape)
     if value.dtype.kind in "iub":
-        return Input(name, shape, spread, tokens=value.dtype != np.uint8, described=described)
-    features, constant = _features(value)
+        same, tokens = float(_is_same(value)), value.dtype != np.uint8
+        return Input(name, shape, spread, constant=same, tokens=tokens, described=described)
+    features, constant = _features(value) if value.ndim == 2 else (None, float(_is_same(value)))
     zeros = units.zeros(value)
     return Input(name, shape, spread, features, constant, described=described, zeros=zeros)
 
@@ -53,6 +54,11 @@ def _features(value: Array) -> tuple[tuple[float, float] | None, float]:
     scales = _scales(value[:, varied].astype(np.float64))
     constant = 1 - float(varied.mean())
     return ((float(scales.min()), float(scales.max())) if scales.size else None), constant
+
+
+def _is_same(value: Array) -> bool:
+    """Return whether all examples are the same."""
+    return value.ndim > 0 and value.shape[0] > 1 and bool((value == value[:1]).all())
 
 
 def _scales(features: Array) -> Array:

@@ -257,7 +257,7 @@ def test_arrays():
     ("loss", "kind", "logits"),
     [
         (nn.CrossEntropyLoss(), "cross_entropy", True),
-        (lambda y, t: f.nll_loss(f.log_softmax(y, 1), t), "cross_entropy", False),
+        (lambda y, t: f.nll_loss(f.log_softmax(y, 1), t), "cross_entropy", True),
         (
             lambda y, t: f.binary_cross_entropy_with_logits(y[:, 0], (t > 0).float()),
             "binary_cross_entropy",

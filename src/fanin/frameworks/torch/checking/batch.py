@@ -91,8 +91,9 @@ class Batch:
         spread, shape = units.spread(value), tuple(value.shape)
         if not value.is_floating_point():
             images = value.dtype == torch.uint8
-            return Input(name, shape, spread, tokens=not images, described=self.described)
-        features, constant = _features(value)
+            same = float(_is_same(value))
+            return Input(name, shape, spread, constant=same, tokens=not images, described=self.described)
+        features, constant = _features(value) if value.ndim == 2 else (None, float(_is_same(value)))
         zeros = units.zeros(units.dense(value))
         return Input(name, shape, spread, features, constant, described=self.described, zeros=zeros)
 
@@ -110,6 +111,12 @@ def _features(value: torch.Tensor) -> tuple[tuple[float, float] | None, float]:
     scales = _scales(value[:, varied].double())
     constant = 1 - varied.double().mean().item()
     return ((scales.min().item(), scales.max().item()) if len(scales) else None), constant
+
+
+def _is_same(value: torch.Tensor) -> bool:
+    """Return whether all examples are the same."""
+    several = value.layout == torch.strided and value.ndim > 0 and value.shape[0] > 1
+    return several and bool((value == value[:1]).all())
 
 
 def _scales(features: torch.Tensor) -> torch.Tensor:

@@ -184,7 +184,7 @@ class Watch(TorchFunctionMode):
         elif func in _ATTENTION:
             self._attention(args, kwargs, result)
         elif func in _NORMS:
-            self._add(self._layer(result, "norm"), result)
+            self._add(self._layer(result, "norm", 1 if func is f.batch_norm else -1), result)
         else:
             self._rows.see(func, args, result)
 
