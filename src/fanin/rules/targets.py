@@ -104,7 +104,7 @@ class OutOfRange(Rule):
             return
         binary = kind == "binary_cross_entropy"
         last = 1 if binary else target.classes - 1
-        if target.low >= 0 and target.high <= last:
+        if (target.low >= 0 and target.high <= last) or not last:  # one class: unfit-activation
             return
         found = f"from {target.low:.3g} to {target.high:.3g}"
         yield self.finding(
