@@ -122,9 +122,9 @@ class Watching:
         node = self.graph[self.graph.outputs[output]]
         if node.op != "loss" or node.inputs[0] not in self.places.of:
             return None
-        predictions, *targets = (self.places.of.get(name) for name in node.inputs)
+        predictions, targets, *_ = (*(self.places.of.get(name) for name in node.inputs), None)
         logits, axis = bool(node.get("logits", True)), node.get("axis", -1)
-        return Told(node["kind"], logits, axis, output, predictions, *targets[:1])
+        return Told(node["kind"], logits, axis, output, predictions, targets)
 
     def ends_in(self, output: int) -> str:
         """Return the function that makes an output, where it is an activation or a softmax."""
