@@ -114,7 +114,7 @@ def at_widths(
 
 def _made(framework: Any, make: Callable[[], Any], seed: int) -> Any:
     """Return another network of a seed; random states are put back."""
-    from fanin.frameworks.signals import randomness
+    from fanin.frameworks.randomness import randomness
 
     with randomness(framework, seed):
         return make()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import numpy as np
 
 from fanin.errors import FaninError
 from fanin.frameworks.cotangents import check_loss, in_words
 from fanin.frameworks.find import framework_of, is_model
 from fanin.frameworks.given import Given
 from fanin.frameworks.inputs import Inputs
+from fanin.frameworks.randomness import randomness
 from fanin.frameworks.readings import Reading, measured
 from fanin.graph.signal import Node, SignalGraph
 from fanin.schemes.laws import laws_of
@@ -179,26 +177,6 @@ def _start(subject: Subject, seeds: Sequence[int]) -> Start:
         expected="one seed, which measures the model as it is",
         fix="scheme=..., or a function that makes the model in the model's place",
     )
-
-
-@contextlib.contextmanager
-def randomness(framework: Any, seed: int | None) -> Iterator[None]:
-    """Put all random states back when the block ends.
-
-    Args:
-        framework: What has one beside Python and NumPy.
-        seed: What they begin with inside; None for what they are.
-    """
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    if seed is not None:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-    try:
-        with framework.seeded(seed):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
 
 
 def _paired(graph: SignalGraph, given: Given) -> Iterator[tuple[Node, Inputs]]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from scipy.stats import truncnorm
 
 from fanin.errors import FaninError
 from fanin.graph.parameter import Parameter
@@ -73,6 +72,8 @@ def _(distribution: TruncatedNormal, parameter: Parameter) -> float:
 @functools.cache  # models ask for one pair of bounds, again and again
 def truncated_moments(low: float, high: float) -> tuple[float, float]:
     """Return mean and variance of a standard normal cut at two bounds."""
+    from scipy.stats import truncnorm  # takes as long to load as half of fanin
+
     mean, variance = truncnorm.stats(low, high, moments="mv")
     return float(mean), float(variance)
 

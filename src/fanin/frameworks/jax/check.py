@@ -14,7 +14,7 @@ from fanin.frameworks.jax.graph.inventory import inventory as of_graph
 from fanin.frameworks.jax.mending import parameters
 from fanin.frameworks.jax.signals import seeded
 from fanin.frameworks.memory import within_memory
-from fanin.frameworks.signals import randomness
+from fanin.frameworks.randomness import randomness
 from fanin.frameworks.vitals.declared import declared
 from fanin.frameworks.vitals.widths import width_of
 from fanin.graph.inventory import Inventory

@@ -16,7 +16,7 @@ from fanin.frameworks.keras.checking.subject import Subject
 from fanin.frameworks.keras.checking.vitals import vitals_of
 from fanin.frameworks.keras.signals import seeded
 from fanin.frameworks.memory import within_memory
-from fanin.frameworks.signals import randomness
+from fanin.frameworks.randomness import randomness
 from fanin.frameworks.vitals.widths import width_of
 from fanin.rules.vitals import Vitals, Width
 
