@@ -74,13 +74,14 @@ class IdenticalTensors(Rule):
     from a seed that is set again before every layer.
 
     **Evidence.** Only a comparison of tensors finds it (keras-team/keras-hub#352,
-    LeelaChessZero/lczero-training#218).
+    LeelaChessZero/lczero-training#218). Layers one behind the other do not stay copies, as they read other
+    values and get other gradients: models of `nn.TransformerEncoder` learn. A warning, no error.
 
     **Instead.** An initializer, or a seed, for each layer; or `fanin.initialize`, whose weights depend on the
     seed and the parameter's name.
     """
 
-    code, name, severity = "SYM102", "identical-tensors", "error"
+    code, name, severity = "SYM102", "identical-tensors", "warning"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield each set of equal weights."""

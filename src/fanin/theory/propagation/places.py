@@ -38,11 +38,11 @@ class Places:
 
     @classmethod
     def image(cls, shape: tuple[int, ...], points: int) -> Places:
-        """Return blocks of an image: along each axis both ends, and what lies between.
+        """Return blocks of an image: along each axis the first position, what lies between, the last one.
 
         Example:
-            >>> Places.image((8, 8), 2).sizes  # corners, borders, the inside
-            (4, 12, 12, 36)
+            >>> Places.image((8, 8), 2).sizes  # four corners, four borders, the inside
+            (1, 6, 1, 6, 36, 6, 1, 6, 1)
         """
         sizes = [1]
         for length in shape:

@@ -194,8 +194,8 @@ def repeated(axes: Sequence[Axis], places: Places, larger: Array) -> Array:
 
     Example:
         >>> axis = Axis.of(7, 3, 3, stride=2, before=0, dilation=1)
-        >>> repeated([axis], Places.image((3,), 2), np.ones(6)).tolist()
-        [[0.0, 0.0, 0.6], [0.6, 0.0, 0.0], [0.6, 0.0, 0.6]]
+        >>> repeated([axis], Places.image((3,), 2), np.ones(7)).round(3).tolist()
+        [[0.0, 0.0, 0.6], [0.6, 0.0, 0.6], [0.6, 0.0, 0.0]]
     """
     each = [_Neighbours(axis, at) for axis, at in zip(axes, places.coordinates.T, strict=True)]
     found = np.zeros((len(places), math.prod(axis.source.shape[1] for axis in axes)))
