@@ -134,14 +134,19 @@ class StuckParameters(Rule):
 class Unregistered(Rule):
     """Weights are used that are no parameters of the model.
 
-    **What it checks.** Products with an `nn.Parameter` that asks for a gradient and that
-    `model.parameters()` does not have.
+    **What it checks.** In PyTorch, what takes part, asks for a gradient, and is not in `model.parameters()`:
+    an `nn.Parameter` in a product, and tensors that modules keep as attributes, in lists, tuples or mappings.
+    Those that are made of the model's parameters are its own, as weights of a parametrization are; those with
+    respect to which the model or the loss takes a derivative are inputs, as coordinates of a differential
+    equation are.
 
-    **Why it matters.** Layers in a plain list, tuple or dict are none of the model's: no optimizer that is
-    made of `model.parameters()` trains them, `state_dict` leaves them out, and `to` does not move them.
+    **Why it matters.** No optimizer that is made of `model.parameters()` trains them, `state_dict` leaves
+    them out, and `to` does not move them. So it is with layers in a plain list, tuple or dict, with
+    `torch.randn(..., requires_grad=True)`, and with a parameter that something was done to, such as
+    `nn.Parameter(w) * 1` or `nn.Parameter(w).cuda()`: the result is a tensor.
 
-    **Instead.** `nn.ModuleList`, `nn.ModuleDict`, `nn.ParameterList`; `requires_grad_(False)` for a network
-    that is kept aside on purpose.
+    **Instead.** `nn.ModuleList`, `nn.ModuleDict`, `nn.ParameterList`; `nn.Parameter`, assigned as it is;
+    `requires_grad_(False)` for a network that is kept aside on purpose.
     """
 
     code, name, severity = "SET108", "unregistered-parameters", "error"
@@ -151,13 +156,14 @@ class Unregistered(Rule):
         names = list(vitals.unregistered)
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            told = "takes part, and is no parameter" if len(names) == 1 else "take part, and are no parameters"
             yield self.finding(
                 names[0],
-                f"{', '.join(names[:3])}{more} take part, and are no parameters of the model: nothing trains "
-                "them.",
+                f"{', '.join(names[:3])}{more} {told} of the model: nothing trains "
+                f"{'it' if len(names) == 1 else 'them'}.",
                 observed=float(len(names)),
                 expected="parameters of the model",
-                fix=Fix("nn.ModuleList or nn.ModuleDict in the place of a list or a dict"),
+                fix=Fix("nn.ModuleList or nn.ModuleDict for layers, nn.Parameter for tensors"),
                 parameters=names,
             )
 

@@ -19,7 +19,6 @@ from fanin.frameworks.torch.checking.batch import Batch, main_output
 from fanin.frameworks.torch.checking.coordinates import moved
 from fanin.frameworks.torch.checking.endings import Ending
 from fanin.frameworks.torch.checking.steps import unlocked
-from fanin.frameworks.torch.checking.strangers import names_of
 from fanin.frameworks.torch.checking.watch import Watch, stacked
 from fanin.frameworks.torch.fill import on_meta
 from fanin.frameworks.torch.graph.exporting import in_mode
@@ -142,7 +141,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         losses.target_of(found.compared),
         _dtype(model),
         batch.examples,
-        unregistered=tuple(names_of(watch.strangers.values(), model)),
+        unregistered=tuple(watch.strangers.names),
         dropped=tuple(watch.dropped.values()),
         notes=tuple(notes),
     )

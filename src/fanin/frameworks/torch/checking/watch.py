@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, stacks, units
 from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
+from fanin.frameworks.torch.checking.strangers import Strangers
 from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
 from fanin.frameworks.vitals.felt import felt
@@ -91,7 +92,7 @@ class Watch(TorchFunctionMode):
         last: The last activation, softmax or clamp.
         fans: Of weights that are several matrices, by their ids, the fan in of each.
         dropped: Dropout that rests, by its path.
-        strangers: Weights that are used and that the module does not have, by their ids.
+        strangers: Weights that are used and that the module does not have.
     """
 
     def __init__(self, model: nn.Module, *, keeps: bool = False) -> None:
@@ -109,7 +110,7 @@ class Watch(TorchFunctionMode):
         self.fans: dict[int, int] = {}
         self._rows = Rows(self._left)
         self.dropped: dict[str, Dropped] = {}
-        self.strangers: dict[int, nn.Parameter] = {}
+        self.strangers = Strangers(model)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -136,6 +137,7 @@ class Watch(TorchFunctionMode):
         if func in recurrent.FUSED and not kwargs:
             return self._recurrence(recurrent.Call.of(func, args))
         result = func(*args, **kwargs)
+        self.strangers.see(func, (*args, *kwargs.values()), result)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
             given = {name: units.unwrapped(one) for name, one in kwargs.items()}
             self._take(func, tuple(map(units.unwrapped, args)), given, units.unwrapped(result))
@@ -212,7 +214,7 @@ class Watch(TorchFunctionMode):
             return tensor
         if not isinstance(tensor, nn.Parameter) or tensor.ndim < 2:
             return None
-        self.strangers[id(tensor)] = tensor
+        self.strangers.add(tensor)
         return tensor
 
     # What is taken down
