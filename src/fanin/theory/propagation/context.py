@@ -164,12 +164,12 @@ class Context:
         spread = cotangent.spread_of_sums(places, like.examples)
         if "position" in spanned:
             found, places, spread = mean_place(found, places), Places(), 2.0
-        channels = 1 if "channel" in spanned else like.width
         total = self.total(found, places, like.examples)
         if "position" not in spanned:
             total += self.beside_others(kernel, cotangent, like)
-        total *= channels
-        self.of_values(kernel, total, cotangent.chance, spread)
+        # Channels that share a value, as those do which were positions, have independent gradients.
+        channels = self.size(node.name, "channel") / self._spanned_channels(kernel.shape, node)
+        self.of_values(kernel, channels * total, cotangent.chance, spread)
 
     def beside_others(self, kernel: Kernel, cotangent: Cotangent, like: Signal) -> float:
         """Return what E[g^2] of a weight gains as gradients of other uses, that were drawn too, add up.
@@ -230,8 +230,14 @@ class Context:
 
     def spanned(self, shape: tuple[int, ...], node: Node) -> set[AtomRole]:
         """Return the roles of the axes that a value of a shape spans beside a node's."""
+        return {atom.role for atom in self._spanned_atoms(shape, node)}
+
+    def _spanned_atoms(self, shape: tuple[int, ...], node: Node) -> list[Atom]:
         axes = self.axes[node.name][len(node.shape) - len(shape) :]
-        return {atom.role for axis, size in zip(axes, shape, strict=True) for atom in axis if size > 1}
+        return [atom for axis, size in zip(axes, shape, strict=True) for atom in axis if size > 1]
+
+    def _spanned_channels(self, shape: tuple[int, ...], node: Node) -> int:
+        return math.prod(atom.size for atom in self._spanned_atoms(shape, node) if atom.role == "channel")
 
     def _constant(self, value: Fixed, node: Node, like: Places) -> Array:
         if value.array is None:

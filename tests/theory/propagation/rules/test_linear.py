@@ -49,6 +49,16 @@ def test_sum_over_positions_too():
     _alone(flattened, (4, 64, 4, 4))
 
 
+def test_bias_of_positions_that_are_channels():
+    """A layer at every position of what is flattened has one bias for all of them."""
+
+    def flattened(m, x):
+        y = m.linear(x, 96, bias=0.3)
+        return m.linear(m.reshape(y, 4, 5 * 96), 192, bias=0.2)
+
+    _alone(flattened, (4, 5, 96))
+
+
 def test_mixing_of_positions():
     """As the token mixing of an MLP-Mixer: weights between positions, shared by channels."""
 
