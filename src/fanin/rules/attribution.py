@@ -19,6 +19,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "INP104": ("INP103", "SET103", "SET105", "SAT", "SYM", "FWD103", "BWD103"),
     "INP105": ("OUT101", "BWD102", "BWD104"),
     "INP108": ("FWD103", "BWD103"),
+    "INP109": ("OUT103", "SET103", "SET105", "FWD103", "BWD103"),
     "SYM101": ("SYM103", "SYM104", "SET103", "SET105", "SAT102", "FWD", "BWD", "OUT101", "SET104"),
     "SYM104": ("SYM103", "SET103", "SET105", "SET112", "FWD103", "BWD"),
     "SET103": ("SAT102", "SAT103", "SET105", "FWD103", "BWD103"),

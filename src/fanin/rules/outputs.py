@@ -49,25 +49,29 @@ class HighInitialLoss(Rule):
         """Yield that the first loss is high."""
         output, guess = vitals.output, baseline(vitals)
         loss = _mean(vitals)
-        if loss is None or guess is None or not math.isfinite(loss):
+        if loss is None or not math.isfinite(loss):
             return
-        if output.kind == "mse":
-            yield from self._of_regression(vitals, loss, guess)
+        if output.kind == "other" and output.zero and output.values.scale > _LOGITS:
+            yield from self._of_numbers(vitals, loss, output.zero)
+        elif guess is None:
+            return
+        elif output.kind == "mse":
+            yield from self._of_numbers(vitals, loss, guess + (vitals.target.mean**2 if vitals.target else 0.0))
         elif loss > guess + _EXCESS + (chance := _chance(vitals)):
             yield self.finding(
                 output.layer,
                 f"The first loss is {loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
                 f"deviation of {_logits(vitals).sd:.2g}.",
-                severity="error" if loss > guess + _GRAVE + chance and _is_direct(vitals) else "warning",
+                severity="error" if loss > guess + _GRAVE + chance and is_direct(vitals) else "warning",
                 observed=loss,
                 expected=f"at most {guess + _EXCESS + chance:.3g}",
                 fix=_head(vitals),
                 guess=guess,
             )
 
-    def _of_regression(self, vitals: Vitals, loss: float, guess: float) -> Iterator[Finding]:
-        level = guess + (vitals.target.mean**2 if vitals.target else 0.0)
-        if guess and loss > _BASELINE * level:
+    def _of_numbers(self, vitals: Vitals, loss: float, level: float) -> Iterator[Finding]:
+        """Yield that a loss is high, relative to that of outputs that are all 0."""
+        if loss > _BASELINE * level > 0:
             yield self.finding(
                 vitals.output.layer,
                 f"The first loss is {loss / level:.3g} times that of always answering 0.",
@@ -154,7 +158,7 @@ def baseline(vitals: Vitals) -> float | None:
     return target.variance if kind == "mse" and target.variance else None
 
 
-def _is_direct(vitals: Vitals) -> bool:
+def is_direct(vitals: Vitals) -> bool:
     """Return whether outputs are what the last layer makes, or probabilities of that."""
     output = vitals.output
     last = [one.output.scale for one in vitals.layers if one.name == output.layer]
@@ -194,7 +198,7 @@ def _logits(vitals: Vitals) -> Spread:
 
 
 def _head(vitals: Vitals) -> Fix:
-    if not _is_direct(vitals):
+    if not is_direct(vitals):
         return Fix("a smaller factor, or a larger temperature, of what the loss takes")
     return Fix(
         f'a smaller last layer: fanin.initialize(model, "auto"), or zeros for {vitals.output.layer}',

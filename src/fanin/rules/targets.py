@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 from fanin.rules.finding import Finding, Fix
+from fanin.rules.outputs import is_direct
 from fanin.rules.rule import Rule
-from fanin.rules.vitals import Vitals
+from fanin.rules.vitals import Target, Vitals
 
 _FAR = 10.0, 100.0
+_SEVERAL, _MANY = 8, 32
+_MARKS = (-1.0, 0.0, 1.0)
 _REAL = ("mse", "other")
 
 
@@ -122,4 +126,58 @@ class OutOfRange(Rule):
         )
 
 
-RULES = (UnscaledTargets, BroadcastTargets, OutOfRange)
+class ConstantTargets(Rule):
+    """Targets are all the same, so that there is nothing to tell apart.
+
+    **What it checks.** Whether all targets of a batch of 8 examples and more are the same number, or of one
+    class. A warning are one of three classes and more in 32 examples, where outputs are what the last layer
+    makes, and numbers other than -1, 0 and 1. Shares of classes that are all 0, in all rows, are an error.
+
+    **Why it matters.** The last bias alone answers it, and nothing else is learned: labels that a loader lost,
+    a data set that is sorted by its classes, a column that was chosen by mistake. With rows of zeros a
+    cross-entropy is 0 whatever the model answers: one-hot rows of classes that were counted wrongly.
+
+    **Evidence.** Where n examples show one class, the others have less than 3 / n of all, with 95 % certainty
+    (the rule of three): for 32 less than 9 %, which is common of two classes, as fraud and clicks are rare, and
+    not of more. Networks that are trained against each other have 0 and 1 (GAN), or -1, 0 and 1 (LSGAN), for
+    all of a batch, and equations have 0. Contrastive losses (MoCo) call the right one of their cosines class 0.
+
+    **Instead.** Look at what the loader gives; shuffle.
+
+    **References.** Hanley and Lippman-Hand (1983), JAMA 249(13); Mao et al. (2017), arXiv:1611.04076; He et
+    al. (2020), arXiv:1911.05722.
+    """
+
+    code, name, severity = "INP109", "constant-targets", "error"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield that all targets are the same."""
+        target = vitals.target
+        if target is None or vitals.output.kind == "none" or vitals.output.loss is None:
+            return
+        if target.empty == 1 and target.classes > 1:
+            what, severity = "Targets are shares of classes, and all of them are 0", "error"
+        elif target.constant and vitals.examples >= _SEVERAL and target.classes != 1:
+            what, severity = _same(vitals, target)
+        else:
+            return
+        yield self.finding(
+            "targets",
+            f"{what}, in {vitals.examples} examples.",
+            severity=severity,
+            expected="targets that differ",
+            fix=Fix("look at what the loader gives; shuffle"),
+        )
+
+
+def _same(vitals: Vitals, target: Target) -> tuple[str, Literal["warning", "info"]]:
+    """Return what all targets are, and how grave that is."""
+    if not target.classes:
+        return f"All targets are {target.mean:.3g}", "info" if target.mean in _MARKS else "warning"
+    if vitals.output.kind == "binary_cross_entropy":
+        return f"All targets are {target.low:.3g}", "info"
+    many = target.classes > 2 and vitals.examples >= _MANY and is_direct(vitals)
+    return f"All labels are of one of the {target.classes} classes", "warning" if many else "info"
+
+
+RULES = (UnscaledTargets, BroadcastTargets, OutOfRange, ConstantTargets)

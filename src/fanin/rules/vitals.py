@@ -214,6 +214,8 @@ class Target:
         low: The number below which 5 % of them are; of probabilities and of numbers of classes, the smallest.
         high: The number above which 5 % of them are; of probabilities and of numbers of classes, the largest.
         broadcast: Whether each of them is compared with several outputs, as their shapes differ.
+        constant: Whether all are the same number, or of one class.
+        empty: Of shares of classes, in how many of the rows all are 0, as a share.
     """
 
     classes: int = 0
@@ -223,6 +225,8 @@ class Target:
     low: float = 0.0
     high: float = 0.0
     broadcast: bool = False
+    constant: bool = False
+    empty: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,7 @@ class Output:
         before: The function whose result `ends_in` is applied to, with nothing between the two; "" for none.
         applied: The function by which a loss of the user's makes probabilities of the output.
         bounds: The smallest and the largest number that `ends_in` can make, where it was told.
+        zero: Of a loss whose kind is "other", what it is where all outputs are 0; None where nobody knows.
     """
 
     values: Spread
@@ -259,6 +264,7 @@ class Output:
     before: str = ""
     applied: str = ""
     bounds: tuple[float, float] | None = None
+    zero: float | None = None
 
 
 @dataclass(frozen=True)

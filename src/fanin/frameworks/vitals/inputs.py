@@ -91,17 +91,27 @@ def target_of(kind: Loss, target: Array, output: tuple[int, ...], axis: int = -1
     if not target.size or not (numbers or kind in ("cross_entropy", "binary_cross_entropy")):
         return None
     values = target.astype(np.float64)
+    same = bool(values.min() == values.max())
     if numbers:
         low, high = map(float, np.quantile(values, (0.05, 0.95)))
-        return Target(variance=float(values.var()), mean=float(values.mean()), low=low, high=high)
+        variance, mean = float(values.var()), float(values.mean())
+        return Target(variance=variance, mean=mean, low=low, high=high, constant=same)
     if kind == "binary_cross_entropy":
         share = float(np.clip(values.mean(), 0, 1))
         entropy = float(-(xlogy(share, share) + xlogy(1 - share, 1 - share)))
-        return Target(classes=2, entropy=entropy, low=float(values.min()), high=float(values.max()))
+        low, high = float(values.min()), float(values.max())
+        return Target(classes=2, entropy=entropy, low=low, high=high, constant=same)
     classes, of_all = output[axis] if output else 1, target.shape == output
     shares = _shares(values, classes, axis if of_all else None)
     low, high = (0.0, 0.0) if of_all else (float(values.min()), float(values.max()))
-    return Target(classes=classes, entropy=float(-xlogy(shares, shares).sum()), low=low, high=high)
+    return Target(
+        classes=classes,
+        entropy=abs(float(xlogy(shares, shares).sum())),
+        low=low,
+        high=high,
+        constant=np.count_nonzero(shares) == 1,
+        empty=float((values == 0).all(axis).mean()) if of_all else 0.0,
+    )
 
 
 def _shares(values: Array, classes: int, axis: int | None) -> Array:

@@ -241,6 +241,20 @@ def counted(of: Objective, main: int, labels: Array, shape: tuple[int, ...], axi
     return labels[~wrong | parts] if math.isfinite(value) else labels
 
 
+def at_zero(of: Objective) -> float | None:
+    """Return what a loss that is not known is where all outputs are 0; None where nobody knows.
+
+    Args:
+        of: The loss.
+    """
+    if of.told.kind != "other":
+        return None
+    leaves = [jnp.zeros(one.aval.shape, one.aval.dtype) for one in of.program.jaxpr.invars]
+    with contextlib.suppress(Exception):  # whatever a user's loss does with what it has not expected
+        return float(of.function(leaves[: len(leaves) - len(jax.tree.leaves(of.target))], of.target))
+    return None
+
+
 def target_array(target: Any) -> Array | None:
     """Return targets as one array; None where they are several or none."""
     leaves = jax.tree.leaves(target)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.frameworks import units
-from fanin.frameworks.jax.checking.losses import counted, target_array
+from fanin.frameworks.jax.checking.losses import at_zero, counted, target_array
 from fanin.frameworks.jax.checking.passes import Passed
 from fanin.frameworks.jax.checking.subject import Subject
 from fanin.frameworks.jax.graph.trace import Call
@@ -107,6 +107,7 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         logits=told.logits,
         mean=_mean(subject, passed),
         before=watching.before(subject.main) if told.predictions is None else "",
+        zero=at_zero(subject.of),
     )
 
 

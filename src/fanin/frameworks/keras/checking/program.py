@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,21 @@ class Program:
         self.ends = self.watch.end(output)
         self.before = self.watch.before if self.ends else ""
         return loss, output
+
+    def at_zero(self, shape: tuple[int, ...]) -> float | None:
+        """Return what a loss that is not known is where its output is 0; None where nobody knows.
+
+        Args:
+            shape: Of the output.
+        """
+        known = [term for term in self.terms if term is not None]
+        if len(known) != 1 or known[0].kind != "other":
+            return None
+        zeros = np.zeros(shape, np.float32)
+        with contextlib.suppress(Exception):  # whatever a user's loss does with what it has not expected
+            given = [keras.ops.convert_to_tensor(one) for one in (self.target, zeros)]
+            return float(keras.ops.convert_to_numpy(losses.total(known, given[:1], given[1:])))
+        return None
 
     def _trains(self) -> bool:
         """Return whether a batch will do for training: statistics of one example are none."""

@@ -104,6 +104,7 @@ def _output(subject: Subject, passed: Passed, layers: Sequence[Layer]) -> Output
         logits=logits,
         mean=None if target is None else mean_of(program.kind, passed.output, target, logits=logits),
         before=program.before,
+        zero=program.at_zero(tuple(passed.output.shape)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as f
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 
 from fanin.errors import FaninError
 from fanin.frameworks.torch.checking import units
@@ -162,6 +164,26 @@ def named(loss: str) -> Callable[..., torch.Tensor]:
     return NAMED[loss]
 
 
+def at_zero(loss: Callable[..., Any], outputs: Any, target: Any) -> float | None:
+    """Return what a loss is where all outputs are 0; None where that is no number.
+
+    Args:
+        loss: A function of (outputs, targets), or of the outputs alone where there are no targets.
+        outputs: A tensor, or tensors in tuples, lists and mappings.
+        target: The targets.
+
+    Example:
+        >>> at_zero(lambda one, other: (one - other).abs().mean(), torch.ones(4), torch.full((4,), 3.0))
+        3.0
+    """
+    with contextlib.suppress(Exception), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whatever a user's loss does with what it has not expected
+        zeros = tree_map(lambda one: torch.zeros_like(one) if torch.is_floating_point(one) else one, outputs)
+        found = loss(zeros) if target is None else loss(zeros, target)
+        return found.mean().item()
+    return None
+
+
 def random_target(loss: str, output: torch.Tensor) -> torch.Tensor:
     """Return targets at random for a loss by name: classes, zeros and ones, or standard normal numbers."""
     if loss == "cross_entropy":
@@ -192,12 +214,20 @@ def target_of(compared: Compared) -> Target | None:
     if compared.kind == "binary_cross_entropy":
         share = _share(target.detach().double(), compared.weight)
         entropy = -(torch.special.xlogy(share, share) + torch.special.xlogy(1 - share, 1 - share)).item()
-        low, high = torch.aminmax(target.detach())
-        return Target(classes=2, entropy=entropy, low=low.item(), high=high.item())
+        low, high = (one.item() for one in torch.aminmax(target.detach()))
+        return Target(classes=2, entropy=entropy, low=low, high=high, constant=low == high)
     classes = output.shape[1] if output.ndim > 1 else output.shape[0]
     low, high = (0, 0) if compared.labels is None else compared.labels[:2]
-    entropy = _entropy(target.detach(), classes, compared.weight)
-    return Target(classes=classes, entropy=entropy, low=low, high=high)
+    shares = _shares(target.detach(), classes)
+    of_all = target.is_floating_point()
+    return Target(
+        classes=classes,
+        entropy=_entropy(shares, compared.weight),
+        low=low,
+        high=high,
+        constant=int(shares.count_nonzero()) == 1,
+        empty=(target == 0).all(min(1, target.ndim - 1)).double().mean().item() if of_all else 0.0,
+    )
 
 
 def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:
@@ -210,6 +240,7 @@ def _numbers(target: torch.Tensor, output: torch.Tensor) -> Target:
         low=low.item(),
         high=high.item(),
         broadcast=torch.broadcast_shapes(target.shape, output.shape) != output.shape,
+        constant=bool((target == target.flatten()[:1]).all()),
     )
 
 
@@ -219,15 +250,18 @@ def _share(target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     return (positive.sum() / (positive + 1 - target).sum()).clamp(0, 1)
 
 
-def _entropy(target: torch.Tensor, classes: int, weight: torch.Tensor | None) -> float:
+def _shares(target: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return the share that each class has in the targets."""
     if target.is_floating_point():
-        share = target.double().movedim(1, -1).reshape(-1, classes).mean(0)
-    else:
-        kept = target[(target >= 0) & (target < classes)].flatten()
-        share = torch.bincount(kept, minlength=classes).double() / max(len(kept), 1)
+        return target.double().movedim(1, -1).reshape(-1, classes).mean(0)
+    kept = target[(target >= 0) & (target < classes)].flatten()
+    return torch.bincount(kept, minlength=classes).double() / max(len(kept), 1)
+
+
+def _entropy(share: torch.Tensor, weight: torch.Tensor | None) -> float:
     if weight is not None:
         share = share * weight / (share * weight).sum()
-    return -torch.special.xlogy(share, share).sum().item()
+    return abs(torch.special.xlogy(share, share).sum().item())
 
 
 def is_loss(value: Any) -> bool:

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ class _Pass:
     compared: losses.Compared
     kind: str
     applied: str = ""
+    zero: Callable[[], float | None] = lambda: None
 
     @property
     def compares(self) -> bool:
@@ -225,7 +227,8 @@ def _compared(
         with users_code(f"The loss {name} fails"), comparison:
             value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
     compared = comparison.of(output)
-    return _Pass(output, _scalar(value, frozen=frozen), compared, compared.kind, comparison.applied)
+    zero = partial(losses.at_zero, loss, given, target) if compared.kind == "other" else lambda: None
+    return _Pass(output, _scalar(value, frozen=frozen), compared, compared.kind, comparison.applied, zero)
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:
@@ -367,6 +370,7 @@ def _output(found: _Pass, ends: Ending, watch: Watch, model: nn.Module) -> Outpu
         before=ends.before,
         applied=found.applied,
         bounds=ends.bounds,
+        zero=found.zero(),
     )
 
 
