@@ -18,7 +18,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-SECTIONS = ("study", "fills", "orthogonal", "models", "peers", "propagation", "checking")
+SECTIONS = ("study", "fills", "orthogonal", "models", "peers", "propagation", "operations", "checking")
 """Modules of this folder, each with `measure() -> dict` and `lines(result) -> list[str]`."""
 
 Result = dict[str, Any]

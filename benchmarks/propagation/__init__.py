@@ -14,15 +14,26 @@ from benchmarks.propagation.pooling import by_type
 def measure() -> dict[str, Any]:
     """Measure the clock first, alone; then every row, two processes of one thread each."""
     timed = speed.measure()
-    from benchmarks.propagation.accuracy import cell
     from benchmarks.propagation.rows import ROWS
 
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with two_processes() as pool:
         beside = pool.submit(others.measure)
-        cells = list(pool.map(cell, range(len(ROWS))))
+        cells = list(pool.map(_cell, range(len(ROWS))))
     table = {row.name: cell for row, cell in zip(ROWS, cells, strict=True)}
     types = by_type([cell.pop("types") for cell in cells if "types" in cell])
     return {"speed": timed, "table": table, "types": types, "others": beside.result()}
+
+
+def two_processes() -> ProcessPoolExecutor:
+    """Return two processes of one thread each."""
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_one_thread)
+
+
+def _cell(number: int) -> dict[str, Any]:
+    from benchmarks.propagation.accuracy import cell
+    from benchmarks.propagation.rows import ROWS
+
+    return cell(ROWS[number])
 
 
 def _one_thread() -> None:

@@ -22,24 +22,24 @@ from benchmarks.propagation.agreement import (
     places,
     steps,
 )
-from benchmarks.propagation.rows import ROWS, Row
+from benchmarks.propagation.rows import Row
 
 Record = dict[str, Any]
 
 
-def cell(number: int) -> Record:
+def cell(row: Row) -> Record:
     """Return what a row of the table has, or what it stopped with."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _cell(ROWS[number])
+            return _cell(row)
         except Exception as error:  # whatever stops it is the result
             return {"fails": f"{type(error).__name__}: {error}"}
 
 
 def _cell(row: Row) -> Record:
     began = time.perf_counter()
-    predicted = fanin.propagate(row.build, **row.options)
+    predicted = fanin.propagate(row.predicted or row.build, **row.options)
     seconds = time.perf_counter() - began
     # One by one, as each is to lie within the bar of one network; none has the predicted one's seed.
     measured = [
@@ -55,7 +55,7 @@ def _cell(row: Row) -> Record:
         "unknown": sum(layer.forward is None for layer in predicted.layers),
         "predicting": seconds,
         **{way: _steps(row, way, found) for way, found in ways.items()},
-        "gradients": _summary(levels(of_parameters), None),
+        "gradients": _summary(levels(of_parameters), row.goals.gradients),
         "queries": _summary(levels(queries), row.goals.queries),
         "bars": {**{way: bars_of(found) for way, found in ways.items()}, "gradients": bars_of(of_parameters)},
         "types": {way: _by_type(found) for way, found in ways.items()},

@@ -59,6 +59,29 @@ def _goal(found: Record | None) -> str:
     return "" if found is None else f"{100 * found['goal']:.0f}: {found['verdict']}"
 
 
+def operations(table: dict[str, Record]) -> list[str]:
+    """Return how far predictions of single operations are off."""
+    return [
+        "| | forward | backward | parameters' gradients | |",
+        "|---|---|---|---|---|",
+        *(_operation(name, cell) for name, cell in table.items()),
+        "",
+        *(f"- {name} fails: {cell['fails'][:200]}" for name, cell in table.items() if "fails" in cell),
+    ]
+
+
+def _operation(name: str, cell: Record) -> str:
+    if "fails" in cell:
+        return f"| {name} | fails | | | |"
+    found = [cell[quantity] for quantity in _QUANTITIES]
+    verdicts = {one["verdict"] for one in found if one}
+    verdict = next(one for one in ("missed", "within noise", "met") if one in verdicts)
+    where = {"met": ""}.get(
+        verdict, ": " + ", ".join(one["where"] for one in found if one["verdict"] == verdict)
+    )
+    return f"| {name} | {' | '.join(_shown(one) for one in found)} | {verdict}{where} |"
+
+
 def bars(table: dict[str, Record], types: dict[str, Record]) -> list[str]:
     """Return how many measured networks lie within the bars."""
     cells = {name: cell for name, cell in table.items() if "fails" not in cell}

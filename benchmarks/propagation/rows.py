@@ -21,11 +21,13 @@ class Goals:
         forward: Of second moments of outputs.
         backward: Of second moments of gradients.
         queries: E[dw^2] of queries and keys, each for itself.
+        gradients: E[dw^2] of all parameters, each for itself.
     """
 
     forward: float
     backward: float
     queries: float | None = None
+    gradients: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Row:
         train: Whether as in training.
         networks: How many are measured.
         queries: A pattern of the names of the weights that make queries and keys.
+        loss: What gradients are of; None for a random cotangent.
+        predicted: Makes the model that is predicted, if it is not the same: on the meta device its weights are
+            what initializers declare, elsewhere what one network holds.
     """
 
     name: str
@@ -53,11 +58,13 @@ class Row:
     train: bool = False
     networks: int = 40
     queries: str | None = None
+    loss: str | None = None
+    predicted: Callable[[], Any] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """What `propagate` and `measure` are both given."""
-        return {"inputs": self.inputs, "scheme": self.scheme, "train": self.train}
+        return {"inputs": self.inputs, "scheme": self.scheme, "train": self.train, "loss": self.loss}
 
 
 _MLP = Goals(0.02, 0.05)

@@ -699,10 +699,21 @@ def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any
     plain = options.get("params") is None and options.get("start") is None
     if plain and callable(model) and not is_model(model) and not required(model):
         with users_code(f"{getattr(model, '__name__', 'The function')} fails"):
-            return model(), model
+            return _declaring(model(), model), model
     if not callable(model) or isinstance(model, type):
         framework_of(model)  # says what is wrong with it
     return model, None
+
+
+def _declaring(made: Any, make: Callable[[], Any]) -> Any:
+    """Return what a function made, with what its initializers declare of parameters without values."""
+    from fanin.frameworks.find import framework_of, is_model
+
+    if not is_model(made) or framework_of(made) != "torch":
+        return made
+    from fanin.frameworks.torch.laws import declaring
+
+    return declaring(made, make)
 
 
 def _plan_of(subject: Subject, scheme: Any, roles: Roles | None) -> InitPlan:

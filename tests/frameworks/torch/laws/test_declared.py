@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from fanin.frameworks.torch.laws.declared import declared, recorded
+from fanin.frameworks.torch.laws.declared import declared, declaring, recorded
 
 
 class Constructed(nn.Module):
@@ -106,6 +106,34 @@ def test_what_a_constructor_drew_unseen_is_unknown():
     assert told.unseen == ("Constructed",)
     assert told.memories.law(model[0].cut.weight) is None
     assert told.memories.law(model[1].weight) is not None
+
+
+def _tied():
+    model = nn.ModuleDict({"table": nn.Embedding(10, 4), "head": nn.Linear(4, 10)})
+    model["head"].weight = model["table"].weight
+    return model
+
+
+def test_what_two_layers_fill_otherwise_is_unknown():
+    with torch.device("meta"):
+        model = _tied()
+    told = declared(model)
+    assert told.contested == ("Linear",)
+    assert told.memories.law(model["table"].weight) is None
+    assert told.memories.law(model["head"].bias) is not None
+    kept = recorded(_tied)
+    assert declared(kept).memories.law(kept["head"].weight).variance == 1.0
+
+
+def test_functions_that_make_models_on_meta_are_watched():
+    def make():
+        with torch.device("meta"):
+            return nn.Sequential(Constructed(), nn.Linear(3, 3))
+
+    model = declaring(make(), make)
+    _compare(lambda: nn.Sequential(Constructed(), nn.Linear(3, 3)), model, declared(model).memories)
+    real = nn.Linear(3, 3)
+    assert declaring(real, make) is real
 
 
 def test_orthogonal_says_so():

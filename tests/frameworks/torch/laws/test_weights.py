@@ -147,3 +147,12 @@ def test_a_plan_of_another_parametrization_is_unknown():
     model = nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))
     weights = weights_of(model, laws_of(fanin.plan(model, "he_normal"))).weights
     assert weights["parametrizations.weight.original"].law is None
+
+
+def test_notes_say_what_would_show_a_tied_weight():
+    with torch.device("meta"):
+        model = nn.ModuleDict({"table": nn.Embedding(10, 4), "head": nn.Linear(4, 10)})
+    model["head"].weight = model["table"].weight
+    (note,) = weights_of(model, {}).notes
+    assert "Linear shares it with a layer that draws it otherwise" in note
+    assert "the function that makes the model" in note

@@ -27,10 +27,12 @@ class Declared:
     Args:
         memories: By tensor.
         unseen: Types of modules whose constructors draw, which was not seen.
+        contested: Types of modules that share a tensor with another one, each of which fills it otherwise.
     """
 
     memories: Memories
     unseen: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -53,7 +55,27 @@ def recorded(build: Callable[[], nn.Module]) -> nn.Module:
         >>> declared(model).memories.law(model.weight)
         Law(mean=0.0, variance=0.08333..., name='uniform', orthogonal=False)
     """
-    with torch.device("meta"), _recording() as memories:
+    with torch.device("meta"):
+        return watched(build)
+
+
+def declaring(model: nn.Module, build: Callable[[], nn.Module]) -> nn.Module:
+    """Return the module that a function made, or one that was watched in the making if it holds no values.
+
+    Args:
+        model: The module.
+        build: Made it, and does so again.
+    """
+    return watched(build) if any(parameter.is_meta for parameter in model.parameters()) else model
+
+
+def watched(build: Callable[[], nn.Module]) -> nn.Module:
+    """Return a module with the laws that initializers declare of what it has on the meta device.
+
+    Args:
+        build: Makes it, on the devices that it says itself.
+    """
+    with _recording() as memories:
         model = build()
         for layer in _inside_out(model):
             if hasattr(layer, "_init_weights") and hasattr(layer, "config"):
@@ -76,15 +98,28 @@ def declared(model: nn.Module) -> Declared:
     if kept is not None:
         return kept
     unseen: dict[str, None] = {}
+    contested: dict[str, None] = {}
     with _recording() as memories:
         for layer in _inside_out(model):
-            _run(getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None))
+            if _fills_otherwise(layer, memories):
+                contested[type(layer).__name__] = None
             _initialized(layer)
             if draws_itself(type(layer)):
                 unseen[type(layer).__name__] = None
                 for parameter in layer.parameters():
                     memories.fill(parameter, None)
-    return Declared(memories, tuple(unseen))
+    return Declared(memories, tuple(unseen), tuple(contested))
+
+
+def _fills_otherwise(layer: nn.Module, memories: Memories) -> bool:
+    """Run a layer's initializer; return whether it fills otherwise what another one filled: that is unknown."""
+    own = list(layer.parameters(recurse=False))
+    before = [memories.law(parameter) for parameter in own]
+    _run(getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None))
+    changed = [p for p, law in zip(own, before, strict=True) if law not in (None, memories.law(p))]
+    for parameter in changed:
+        memories.fill(parameter, None)
+    return bool(changed)
 
 
 def _inside_out(model: nn.Module) -> list[nn.Module]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fanin.frameworks.torch.inventory import is_parametrization
-from fanin.frameworks.torch.laws.declared import declared
+from fanin.frameworks.torch.laws.declared import Declared, declared
 from fanin.frameworks.torch.laws.memory import Memories
 from fanin.frameworks.torch.laws.parametrized import spread
 from fanin.frameworks.torch.laws.tensors import law_of_values
@@ -68,7 +68,7 @@ def weights_of(model: nn.Module, laws: Mapping[str, Weight]) -> Weights:
             values[name] = kept
     # A plan knows a tied parameter by one of its names.
     found = {name: _by_other_name(weight, given) for name, weight in found.items()}
-    return Weights(found, values, _notes(found, told.unseen if told is not None else ()))
+    return Weights(found, values, _notes(found, told))
 
 
 def _tensors(model: nn.Module) -> list[tuple[str, torch.Tensor, bool]]:
@@ -130,9 +130,16 @@ def _by_other_name(weight: Weight, given: Mapping[str, Weight]) -> Weight:
     return replace(weight, law=other.law, parts=other.parts, axis=other.axis, source=other.source)
 
 
-def _notes(weights: Mapping[str, Weight], unseen: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(weights: Mapping[str, Weight], told: Declared | None) -> tuple[str, ...]:
     unknown = [weight.name for weight in weights.values() if weight.law is None and weight.trainable]
     if not unknown:
         return ()
-    why = f"; the constructor of {', '.join(unseen)} draws, which is not seen afterwards" if unseen else ""
-    return (f"What {len(unknown)} parameters are distributed by is unknown, {unknown[0]} first{why}.",)
+    why = ""
+    if told is not None and told.unseen:
+        why = f"; the constructor of {', '.join(told.unseen)} draws, which is not seen afterwards"
+    elif told is not None and told.contested:
+        why = f"; {', '.join(told.contested)} shares it with a layer that draws it otherwise"
+    told_how = ": give the function that makes the model, which shows it" if why else ""
+    return (
+        f"What {len(unknown)} parameters are distributed by is unknown, {unknown[0]} first{why}{told_how}.",
+    )
