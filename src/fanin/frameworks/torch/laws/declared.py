@@ -112,7 +112,7 @@ def declared(model: nn.Module) -> Declared:
 
 
 def _fills_otherwise(layer: nn.Module, memories: Memories) -> bool:
-    """Run a layer's initializer; return whether it fills otherwise what another one filled: that is unknown."""
+    """Run a layer's initializer; return whether it fills otherwise what is filled: that is unknown then."""
     own = list(layer.parameters(recurse=False))
     before = [memories.law(parameter) for parameter in own]
     _run(getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None))
