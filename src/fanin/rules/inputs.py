@@ -23,11 +23,12 @@ class UnscaledInput(Rule):
     """Inputs are too large for the first weights.
 
     **What it checks.** sqrt(E[x^2]) of what the first layer with weights makes of the inputs, above 20, where
-    that comes from the inputs, and no norm follows. Where a norm takes the scale back it is an info; behind
-    a bounded activation, or inside of a recurrent layer, no norm can, and one in a branch leaves the stream
-    beside it as large as it was: later layers then read, or blocks return, half of it and more. What a
-    recurrent layer's gates read is taken to be of the inputs' scale times that of the weights times
-    sqrt(fan_in). Integers count where the first layer multiplies them, and looks up no rows.
+    that comes from the inputs, and no norm follows. Where a norm takes the scale back, to 20 at most, it is
+    an info: one that is frozen with statistics of nothing does not; behind a bounded activation, or inside of
+    a recurrent layer, no norm can, and one in a branch leaves the stream beside it as large as it was: later
+    layers then read, or blocks return, half of it and more. What a recurrent layer's gates read is taken to
+    be of the inputs' scale times that of the weights times sqrt(fan_in). Integers count where the first layer
+    multiplies them, and looks up no rows.
 
     **Why it matters.** Everything behind is as many times too large: bounded activations saturate, logits and
     the first loss are huge, and the steps of the first layer's weights are those of the largest features.
@@ -235,13 +236,15 @@ def _made(vitals: Vitals, first: Layer, given: Input) -> float:
 
 
 def _norm_follows(vitals: Vitals, layer: Layer) -> bool:
-    """Return whether a norm stands before the next layer with weights and bounded function, or is it."""
-    if layer.kind == "norm":
-        return True
-    if layer.kind != "weights":
+    """Return whether a norm stands before the next layer with weights and bounded function, or is it.
+
+    One whose statistics are not those of what it reads, as it is frozen, leaves the scale as it was.
+    """
+    if layer.kind not in ("weights", "norm"):
         return False
-    after = vitals.layers[vitals.layers.index(layer) + 1 :]
-    return next((one.kind for one in after if one.kind in ("weights", "norm") or _bounds(one)), "") == "norm"
+    after = vitals.layers[vitals.layers.index(layer) + (layer.kind == "weights") :]
+    found = next((one for one in after if one.kind in ("weights", "norm") or _bounds(one)), None)
+    return found is not None and found.kind == "norm" and found.output.scale <= _LARGE
 
 
 def _stays(vitals: Vitals, first: Layer, made: float) -> bool:

@@ -49,7 +49,10 @@ class Unreached(Rule):
 
     **What it checks.** Parameters that ask for a gradient and get none: they have no part in the loss.
 
-    Experts beside others that have a gradient are an info: no example of this batch has chosen them.
+    Experts beside others that have a gradient are an info: no example of this batch has chosen them. So are
+    vectors; what no block uses, beside weights of the same layer that are used in each (an option, as XLNet's
+    embeddings of segments are); and a layer of the last block that the others use, where the rest of it is
+    used: it makes what a next block would read, as WaveNet's last one does.
 
     **Why it matters.** They stay as they are: a layer that is not called, a branch that is cut off, a
     `detach`, or a head that this loss does not use.
@@ -156,7 +159,9 @@ class Unregistered(Rule):
         names = list(vitals.unregistered)
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            told = "takes part, and is no parameter" if len(names) == 1 else "take part, and are no parameters"
+            told = (
+                "takes part, and is no parameter" if len(names) == 1 else "take part, and are no parameters"
+            )
             yield self.finding(
                 names[0],
                 f"{', '.join(names[:3])}{more} {told} of the model: nothing trains "
@@ -241,7 +246,31 @@ def _stuck(vitals: Vitals) -> Iterator[Parameter]:
 
 def _matters(vitals: Vitals, one: Parameter) -> bool:
     """Return whether a parameter is a weight that should have a part in the loss of every batch."""
-    return len(one.shape) > 1 and not _unchosen(vitals, one)
+    is_vector = len(one.shape) < 2 or (sum(size > 1 for size in one.shape) < 2 and one.kind != "kernel")
+    spared = is_vector or _unchosen(vitals, one)
+    return not (spared or _is_option(vitals, one) or _is_for_a_next_block(vitals, one))
+
+
+def _is_option(vitals: Vitals, one: Parameter) -> bool:
+    """Return whether no block uses a weight, and each uses others of the same layer."""
+    blocks = _counterparts(vitals, one)
+    used = {other.layer for other in vitals.trained if other.gradient is not None}
+    return len(blocks) > 1 and all(other.gradient is None and other.layer in used for other in blocks)
+
+
+def _is_for_a_next_block(vitals: Vitals, one: Parameter) -> bool:
+    """Return whether only the last of several blocks does not use a weight, and uses others of its own."""
+    blocks, number = _counterparts(vitals, one), list(_NUMBER.finditer(one.name))
+    if len(blocks) < 2 or blocks[-1] is not one or any(other.gradient is None for other in blocks[:-1]):
+        return False
+    block = one.name[: number[0].end() + 1]
+    return any(other.name.startswith(block) and other.gradient is not None for other in vitals.trained)
+
+
+def _counterparts(vitals: Vitals, one: Parameter) -> list[Parameter]:
+    """Return the weights of all blocks whose paths differ by numbers, in their order."""
+    alike = _NUMBER.sub("#", one.name)
+    return [other for other in vitals.trained if _NUMBER.sub("#", other.name) == alike]
 
 
 def _unchosen(vitals: Vitals, one: Parameter) -> bool:

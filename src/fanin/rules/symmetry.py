@@ -183,6 +183,42 @@ class IdenticalSlices(Rule):
             )
 
 
+class RepeatedLayer(Rule):
+    """Several places of a list of layers hold one and the same layer.
+
+    **What it checks.** In PyTorch, modules with trained weights that stand in one `nn.Sequential` or
+    `nn.ModuleList` more than once, and that return what they could read again, a tensor of the same shape.
+
+    **Why it matters.** `[layer] * 6` is six times the same object: the model has the parameters of one layer,
+    and the gradients of all places are added up.
+
+    **Evidence.** Who shares on purpose (ALBERT, Universal Transformers) calls one layer in a loop. The heads
+    of Deformable DETR are one head in a list, and return another shape than they read. A warning, as it may
+    be meant.
+
+    **Instead.** `[make() for _ in range(6)]`, or `copy.deepcopy` and `fanin.initialize`.
+
+    **References.** Lan et al. (2020), arXiv:1909.11942; Dehghani et al. (2019), arXiv:1807.03819.
+    """
+
+    code, name, severity = "SYM105", "repeated-layer", "warning"
+
+    def look(self, vitals: Vitals) -> Iterator[Finding]:
+        """Yield the first layer that stands at several places."""
+        if vitals.repeated:
+            paths, more = vitals.repeated[0], len(vitals.repeated) - 1
+            also = f", and {more} more layers stand at several places" if more else ""
+            yield self.finding(
+                paths[0],
+                f"{', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''} are one layer at "
+                f"{len(paths)} places{also}.",
+                observed=float(len(paths)),
+                expected="a layer for each place",
+                fix=Fix("[make() for _ in range(n)] in the place of [layer] * n"),
+                paths=list(paths),
+            )
+
+
 def _tied_once(several: list[Parameter]) -> bool:
     return len(several) == 2 and {"embedding"} < {one.kind for one in several}
 
@@ -205,4 +241,4 @@ def _is_frozen(vitals: Vitals, layer: Layer) -> bool:
     return bool(own) and not any(parameter.trained for parameter in own)
 
 
-RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs, IdenticalSlices)
+RULES = (IdenticalUnits, IdenticalTensors, EqualOutputs, IdenticalSlices, RepeatedLayer)

@@ -133,14 +133,15 @@ class ConstantTargets(Rule):
     class. A warning are one of three classes and more in 32 examples, where outputs are what the last layer
     makes, and numbers other than -1, 0 and 1. Shares of classes that are all 0, in all rows, are an error.
 
-    **Why it matters.** The last bias alone answers it, and nothing else is learned: labels that a loader lost,
-    a data set that is sorted by its classes, a column that was chosen by mistake. With rows of zeros a
+    **Why it matters.** The last bias alone answers it, and nothing else is learned: labels that a loader
+    lost, a data set that is sorted by its classes, a column that was chosen by mistake. With rows of zeros a
     cross-entropy is 0 whatever the model answers: one-hot rows of classes that were counted wrongly.
 
     **Evidence.** Where n examples show one class, the others have less than 3 / n of all, with 95 % certainty
-    (the rule of three): for 32 less than 9 %, which is common of two classes, as fraud and clicks are rare, and
-    not of more. Networks that are trained against each other have 0 and 1 (GAN), or -1, 0 and 1 (LSGAN), for
-    all of a batch, and equations have 0. Contrastive losses (MoCo) call the right one of their cosines class 0.
+    (the rule of three): for 32 less than 9 %, which is common of two classes, as fraud and clicks are rare,
+    and not of more. Networks that are trained against each other have 0 and 1 (GAN), or -1, 0 and 1 (LSGAN),
+    for all of a batch, and equations have 0. Contrastive losses (MoCo) call the right one of their cosines
+    class 0.
 
     **Instead.** Look at what the loader gives; shuffle.
 

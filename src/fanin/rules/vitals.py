@@ -321,6 +321,7 @@ class Vitals:
         widths: The same model in several widths; () for one.
         untied: Pairs of parameters of which the model says that they are one, and they are two.
         unregistered: Weights that are used, ask for gradients, and are no parameters of the model.
+        repeated: Paths at which one and the same layer stands in a list of layers that follow each other.
         dropped: Dropout, in the order of execution.
         notes: What to know.
     """
@@ -339,6 +340,7 @@ class Vitals:
     widths: tuple[Width, ...] = ()
     untied: tuple[tuple[str, str], ...] = ()
     unregistered: tuple[str, ...] = ()
+    repeated: tuple[tuple[str, ...], ...] = ()
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
 

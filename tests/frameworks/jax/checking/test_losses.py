@@ -145,3 +145,18 @@ def test_labels_that_are_no_classes(loss, labels, found):
     codes = [one.code for one in fanin.diagnose(model, X, labels, loss=loss, params=PARAMS).findings]
     assert ("INP107" in codes) == found
     assert "NUM101" not in codes
+
+
+def test_a_loss_that_is_not_known_is_compared_with_that_of_zeros():
+    def model(params, x):
+        return x @ params["w"]
+
+    def absolute(outputs, targets):
+        return jnp.abs(outputs - targets).mean()
+
+    y = np.random.default_rng(1).normal(size=(len(X), PARAMS["w"].shape[1])).astype(np.float32)
+    for scale, codes in ((1.0, []), (50.0, ["OUT101"])):
+        params = {"w": scale * PARAMS["w"]}
+        found = fanin.diagnose(model, X, y, loss=absolute, params=params)
+        assert found.vitals.output.zero == pytest.approx(np.abs(y).mean(), rel=1e-5)
+        assert [one.code for one in found.findings if one.severity != "info"] == codes

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import initializers, layers, ops
 
 import fanin
 from fanin import FaninError
@@ -281,3 +281,21 @@ def test_labels_that_are_no_classes():
     assert codes(Y) == []
     assert codes(Y + 1) == codes(Y - 1) == ["INP107"]
     assert codes(np.where(Y == 2, -1, Y), -1) == []
+
+
+def test_a_loss_that_is_not_known_is_compared_with_that_of_zeros():
+    def absolute(y_true, y_pred):
+        return keras.ops.mean(keras.ops.abs(y_true - y_pred), -1)
+
+    y = RANDOM.normal(size=(64, 4))
+    assert vitals(head(), y=y, loss=absolute).output.zero == pytest.approx(np.abs(y).mean(), rel=1e-5)
+    assert vitals(head(), y=y, loss="mse").output.zero is None
+    model = keras.Sequential(
+        [keras.Input((12,)), layers.Dense(4, kernel_initializer=initializers.RandomNormal(0, 20))]
+    )
+    assert fanin.diagnose(model, X, y, loss=absolute).findings[0].code == "OUT101"
+
+
+def test_rows_of_zeros_in_the_place_of_classes():
+    found = fanin.diagnose(head("softmax"), X, np.zeros((64, 4)), loss="categorical_crossentropy")
+    assert [(one.code, one.severity) for one in found.findings] == [("INP109", "error")]

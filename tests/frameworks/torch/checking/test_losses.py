@@ -80,3 +80,34 @@ def test_an_output_in_another_shape_is_what_its_last_function_makes():
     found = fanin.diagnose(net, torch.randn(64, 20), (torch.arange(64) % 2).float(), loss=nn.BCELoss())
     assert found.vitals.output.ends_in == "sigmoid"
     assert "SAT101" not in [one.code for one in found.findings]
+
+
+def likelihood(made, y):
+    """A Gaussian's, of a mean and the logarithm of a variance."""
+    return ((y - made[:, :1]).square() * torch.exp(-made[:, 1:]) + made[:, 1:]).mean() / 2
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1.0, ["OUT101"]), (0.1, [])])
+def test_a_loss_of_the_users_is_compared_with_that_of_zeros(scale, found):
+    torch.manual_seed(0)
+    net, y = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 2)), torch.randn(64, 1)
+    nn.init.normal_(net[2].weight, 0, scale)
+    diagnosis = fanin.diagnose(net, torch.randn(64, 20), y, loss=likelihood)
+    assert diagnosis.vitals.output.zero == pytest.approx(y.square().mean().item() / 2)
+    assert [one.code for one in diagnosis.findings] == found
+
+
+def test_losses_that_cannot_be_taken_of_zeros():
+    net = nn.Linear(20, 2)
+    for loss in (
+        lambda made: made.norm(dim=1).log().mean(),
+        lambda made: 1 / made.sum() if made.any() else 1,
+    ):
+        zero = fanin.diagnose(net, torch.randn(64, 20), loss=loss).vitals.output.zero
+        assert zero is None or zero == -torch.inf
+    assert (
+        fanin.diagnose(
+            net, torch.randn(64, 20), torch.arange(64) % 2, loss="cross_entropy"
+        ).vitals.output.zero
+        is None
+    )

@@ -92,7 +92,7 @@ class Program:
         zeros = np.zeros(shape, np.float32)
         with contextlib.suppress(Exception):  # whatever a user's loss does with what it has not expected
             given = [keras.ops.convert_to_tensor(one) for one in (self.target, zeros)]
-            return float(keras.ops.convert_to_numpy(losses.total(known, given[:1], given[1:])))
+            return np.asarray(keras.ops.convert_to_numpy(losses.total(known, given[:1], given[1:]))).item()
         return None
 
     def _trains(self) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -144,6 +144,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         _dtype(model),
         batch.examples,
         unregistered=tuple(watch.strangers.names),
+        repeated=watch.repeats.found,
         dropped=tuple(watch.dropped.values()),
         notes=tuple(notes),
     )
@@ -227,8 +228,10 @@ def _compared(
         with users_code(f"The loss {name} fails"), comparison:
             value = loss(given) if target is None and _takes_one(loss) else loss(given, target)
     compared = comparison.of(output)
-    zero = partial(losses.at_zero, loss, given, target) if compared.kind == "other" else lambda: None
-    return _Pass(output, _scalar(value, frozen=frozen), compared, compared.kind, comparison.applied, zero)
+    made = _Pass(output, _scalar(value, frozen=frozen), compared, compared.kind, comparison.applied)
+    if compared.kind != "other" or isinstance(loss, str):
+        return made
+    return replace(made, zero=partial(losses.at_zero, loss, given, target))
 
 
 def _takes_one(loss: Callable[..., Any]) -> bool:

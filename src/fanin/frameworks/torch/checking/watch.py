@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, stacks, units
 from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
+from fanin.frameworks.torch.checking.repeats import Repeats
 from fanin.frameworks.torch.checking.strangers import Strangers
 from fanin.frameworks.torch.checking.tables import Rows
 from fanin.frameworks.torch.graph.exporting import tensors_of
@@ -92,6 +93,7 @@ class Watch(TorchFunctionMode):
         last: The last activation, softmax or clamp.
         fans: Of weights that are several matrices, by their ids, the fan in of each.
         dropped: Dropout that rests, by its path.
+        repeats: Layers that stand at several places of a list.
         strangers: Weights that are used and that the module does not have.
     """
 
@@ -110,7 +112,7 @@ class Watch(TorchFunctionMode):
         self.fans: dict[int, int] = {}
         self._rows = Rows(self._left)
         self.dropped: dict[str, Dropped] = {}
-        self.strangers = Strangers(model)
+        self.repeats, self.strangers = Repeats(model), Strangers(model)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -364,6 +366,7 @@ class Watch(TorchFunctionMode):
 
     def _end(self, module: nn.Module, args: Any, result: Any) -> None:
         path = self._paths[id(module)]
+        self.repeats.see(module, args, result)
         if self._wants(module, path):
             tensors = map(units.unwrapped, tensors_of(result))
             output = next((one for one in tensors if one.is_floating_point()), None)
