@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from fanin.frameworks.given import as_given
 from fanin.graph.parameter import Parameter
 from fanin.report.diagnosis.paths import around, module_of
 from fanin.rules.finding import Fix
-from fanin.schemes.decision import keep
-from fanin.schemes.plan import InitPlan, make_plan
-from fanin.schemes.policy import Policy
+
+if TYPE_CHECKING:
+    from fanin.schemes.plan import InitPlan
 
 _WEIGHTS = ("kernel", "recurrent", "embedding")
 
@@ -40,6 +40,8 @@ class Mending:
 
     def plan(self, fix: Fix) -> InitPlan:
         """Return what a fix draws its weights from."""
+        from fanin.schemes.plan import make_plan  # takes long to load, and most checks try no fix
+
         if self._is_jax:
             inventory = self._jax.parameters(self.model, self._batch, self.options)
         else:
@@ -91,6 +93,9 @@ def scheme_of(fix: Fix) -> Any:
         >>> scheme_of(Fix("", scheme="he_normal", layers=("fc",))).label
         'policy(fc: he_normal, default: asked to keep)'
     """
+    from fanin.schemes.decision import keep
+    from fanin.schemes.policy import Policy
+
     if not fix.layers:
         return fix.scheme
     return Policy({_Within(module_of(layer)): fix.scheme for layer in fix.layers}, default=keep)

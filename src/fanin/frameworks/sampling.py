@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from fanin.frameworks.inputs import Inputs
 
@@ -56,6 +55,8 @@ def _tokens(inputs: Inputs, random: np.random.Generator, vocabulary: int) -> NDA
     """Return tokens with probabilities rank^-s, as words have, s such that two are equal as often as told."""
     if inputs.repeats is None or inputs.repeats <= 1 / vocabulary:
         return random.integers(0, vocabulary, inputs.shape)
+    from scipy.optimize import brentq  # takes a tenth of a second to load
+
     ranks, wanted = np.log(np.arange(1, vocabulary + 1)), inputs.repeats
 
     def shares(slope: float) -> NDArray[np.float64]:

@@ -38,10 +38,14 @@ class VanishingForward(Rule):
     **Why it matters.** What is left at the end does not depend on the input any more: biases and rounding
     decide, and gradients of weights, which are products with these signals, vanish too.
 
-    **Evidence.** A total ratio alone fails: healthy models reach 28, faults 3,000; AlexNet has 50.
-    PyTorch's default for `nn.Linear` with ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10
-    (pytorch/pytorch#15314). Layers behind a norm begin anew, and branches that begin with 0 on purpose have
-    no scale to follow.
+    **Evidence.** A total ratio alone fails: healthy models reach 28, faults 3,000; AlexNet has 50. PyTorch's
+    default for `nn.Linear` with ReLU is 0.41 a layer: harmless for 3 layers, a true fault for 10
+    (pytorch/pytorch#15314). Ten ReLU layers with Glorot's weights shrink by .7 a layer, 22 times in all. On
+    digits they need 4 times as many steps as with He's (SGD; 1.7 times with Adam, each with its best step),
+    and twelve SELU layers with PyTorch's default weights 3.4 times. They are slow and learn, as six ReLU
+    layers with that default do, which need 8 times as many: none of these is found. Sixteen with Glorot's
+    weights do not begin to learn in 400 steps of SGD, and are. Layers behind a norm begin anew, and branches
+    that begin with 0 on purpose have no scale to follow.
 
     **Instead.** Weights of variance gain^2 / fan_in: `fanin.initialize(model, "he_normal")` for ReLU, or
     `"auto"` for any activation; or norms between the layers.

@@ -13,6 +13,7 @@ import numpy as np
 
 from fanin.frameworks.given import Given
 from fanin.frameworks.jax.checking import batch
+from fanin.frameworks.jax.checking.passes import run_a_few_times
 from fanin.frameworks.jax.checking.places import places_of
 from fanin.frameworks.jax.checking.watched import Watching
 from fanin.frameworks.jax.graph.signal import call_of
@@ -115,4 +116,5 @@ def _values(call: Call, seed: int) -> list[Any]:
     values = [leaf.value for leaf in call.leaves]
     if call.start is None or not any(isinstance(value, jax.ShapeDtypeStruct) for value in values):
         return values
-    return jax.extend.core.jaxpr_as_fun(call.start())(jax.random.key(seed))
+    start = jax.extend.core.jaxpr_as_fun(call.start())
+    return run_a_few_times(start)(jax.random.key(seed))  # operation by operation each is compiled by itself
