@@ -22,6 +22,11 @@ from theory.propagation.graphs import Maker
 
 NAMES = ("q", "mean", "example", "position", "both")
 """E[x^2]; E[x]; E[x x'] of two examples at a position, of two positions of an example, of both."""
+GOAL = 0.01
+"""How far a prediction may be off, beyond two standard errors of the simulation."""
+_ENOUGH, _COARSE = 0.3, 0.6
+"""Standard errors, of a tolerance: with which a simulation stops, and with which it says nothing."""
+_LOOK = 50  # networks, between looks at how coarse the simulation still is
 
 
 @dataclass
@@ -30,6 +35,11 @@ class Found:
 
     value: dict[str, float]
     error: dict[str, float]
+
+    def scale(self, name: str) -> float:
+        """What a moment is relative to: E[x^2]; of means, its root."""
+        q = self.value["q"]
+        return (math.sqrt(q) if name == "mean" else q) or 1.0
 
 
 @dataclass
@@ -46,6 +56,12 @@ class Simulated:
     backward: dict[str, Found]
     parameters: dict[str, Found]
 
+    @property
+    def coarseness(self) -> float:
+        """The largest standard error of all, relative to its signal."""
+        every = (one for kind in (self.forward, self.backward, self.parameters) for one in kind.values())
+        return max((error / one.scale(name) for one in every for name, error in one.error.items()), default=0)
+
 
 def simulated(
     graph: SignalGraph,
@@ -55,10 +71,21 @@ def simulated(
     loss=None,
     seed=0,
     names: Collection[str] | None = None,
+    precision: float = 0.0,
 ) -> Simulated:
-    """Return the moments of a graph's values and gradients, or of some of them, over random networks."""
+    """Return the moments of a graph's values and gradients, or of some of them, over random networks.
+
+    Args:
+        graph: The model.
+        laws: Of its inputs.
+        draws: Networks, at most.
+        loss: What gradients are of.
+        seed: Of all that is drawn.
+        names: Of the nodes that are looked at; by default of all that have values.
+        precision: Standard errors, relative to each signal, that are small enough to stop.
+    """
     with one_thread():
-        return _simulated(graph, laws, draws, loss, seed, names)
+        return _simulated(graph, laws, draws, loss, seed, names, precision)
 
 
 @contextmanager
@@ -71,25 +98,35 @@ def one_thread():
         torch.set_num_threads(threads)
 
 
-def _simulated(graph, laws, draws, loss, seed, names):
+def _simulated(graph, laws, draws, loss, seed, names, precision):
     random = torch.Generator().manual_seed(seed)
     axes = axes_of(graph)
-    forward, backward, parameters = {}, {}, {}
-    for _ in range(draws):
-        values, weights = _forward(graph, laws or {}, random, axes)
-        _backward(graph, values, loss, random)
-        for node in graph:
-            x = values[node.name]
-            wanted = node.op not in ("parameter", "constant") if names is None else node.name in names
-            if not wanted or not x.is_floating_point():
-                continue
-            _record(forward, node, x.detach(), axes)
-            if x.grad is not None:
-                _record(backward, node, x.grad, axes)
-        for name, tensor in weights.items():
-            if tensor.grad is not None:
-                parameters.setdefault(name, []).append({"q": _squares(tensor.grad) / tensor.numel()})
-    return Simulated(_averaged(forward), _averaged(backward), _averaged(parameters))
+    found = {}, {}, {}
+    for done in range(1, draws + 1):
+        _draw(graph, laws or {}, loss, random, names, axes, found)
+        if done % _LOOK == 0 and done < draws:
+            so_far = Simulated(*map(_averaged, found))
+            if so_far.coarseness < precision:
+                return so_far
+    return Simulated(*map(_averaged, found))
+
+
+def _draw(graph, laws, loss, random, names, axes, found):
+    """Take down one network more."""
+    forward, backward, parameters = found
+    values, weights = _forward(graph, laws, random, axes)
+    _backward(graph, values, loss, random)
+    for node in graph:
+        x = values[node.name]
+        wanted = node.op not in ("parameter", "constant") if names is None else node.name in names
+        if not wanted or not x.is_floating_point():
+            continue
+        _record(forward, node, x.detach(), axes)
+        if x.grad is not None:
+            _record(backward, node, x.grad, axes)
+    for name, tensor in weights.items():
+        if tensor.grad is not None:
+            parameters.setdefault(name, []).append({"q": _squares(tensor.grad) / tensor.numel()})
 
 
 def _forward(graph, laws, random, axes):
@@ -281,30 +318,29 @@ def _of_places(found, value):
     return result
 
 
-def agree(
-    graph, names, laws=None, *, draws=800, loss=None, tolerance=0.01, backward=None, parameters=0.02, seed=0
-):
+def agree(graph, names, laws=None, *, draws=2500, loss=None, tolerance=GOAL, parameters=None, seed=0):
     """Assert that predictions of some nodes, and of all weights, are what a simulation finds.
 
     Args:
         graph: The model.
         names: Of the nodes whose values and gradients are compared.
         laws: Of the inputs.
-        draws: Networks that are simulated.
+        draws: Networks that are simulated, at most; as many as it takes to tell.
         loss: What gradients are of.
         tolerance: Of second moments, as shares of E[x^2]; of means, of its root.
-        backward: The same of gradients; the same number unless told.
-        parameters: Of E[dw^2] of weights, by a share of it.
+        parameters: Of E[dw^2] of weights, by a share of it; the same number unless told.
     """
+    parameters = parameters or tolerance
     found = run(graph, laws or {}, loss=loss)
-    truth = simulated(graph, laws, draws=draws, loss=loss, names=names)
+    precision = _ENOUGH * min(tolerance, parameters)
+    truth = simulated(graph, laws, draws=draws, loss=loss, names=names, precision=precision, seed=seed)
     wrong = []
     for name in names:
         wrong += _different(f"{name} forward", predicted(found, name), truth.forward[name], tolerance)
         if name in truth.backward:
             assert name in found.cotangents, f"no gradient of {name}: {found.lost.get(name)}"
             wrong += _different(
-                f"{name} backward", predicted_back(found, name), truth.backward[name], backward or tolerance
+                f"{name} backward", predicted_back(found, name), truth.backward[name], tolerance
             )
     for name, measured in truth.parameters.items():
         parts = found.context.gradients.get(name, [])
@@ -315,19 +351,17 @@ def agree(
 
 def _different(what, predicted, measured: Found, tolerance):
     wrong = []
-    q = measured.value["q"]
     for name, truth in measured.value.items():
         if name not in predicted:
             continue
-        scale = (math.sqrt(q) if name == "mean" else q) or 1.0
-        allowed = tolerance * scale
-        assert measured.error[name] < max(allowed / 2.5, 1e-9), (
-            f"{what} {name}: the simulation is too coarse, {measured.error[name] / scale:.4f}"
+        scale, error = measured.scale(name), measured.error[name]
+        assert error < _COARSE * tolerance * scale, (
+            f"{what} {name}: the simulation is too coarse, {error / scale:.4f}"
         )
-        if abs(predicted[name] - truth) > allowed:
+        if abs(predicted[name] - truth) > tolerance * scale + 2 * error:
             wrong.append(
                 f"{what} {name}: predicted {predicted[name] / scale:.4f}, measured {truth / scale:.4f} "
-                f"+- {measured.error[name] / scale:.4f} of {scale:.4g}"
+                f"+- {error / scale:.4f} of {scale:.4g}"
             )
     return wrong
 

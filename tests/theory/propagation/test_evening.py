@@ -5,8 +5,9 @@ import pytest
 
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import joined
-from fanin.theory.propagation.evening import evened, product, times
+from fanin.theory.propagation.evening import evened, product
 from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.rules.steps import as_part
 
 ROWS = 64
 
@@ -37,9 +38,27 @@ def test_gradients():
     slope, factor = _drawn(2), _drawn(3) > 0.5
     places = Places((3,), 3)
     inner = joined(np.eye(3), np.zeros((3, 3)))
-    found = times(Cotangent((Part(slope, inner),)), factor * 1.0).covariance(places)
+    found = Cotangent((Part(slope, inner),)).times(factor, independent=True).covariance(places)
     wanted = np.mean(np.mean(slope**2, axis=0) * np.mean(factor, axis=0))
     assert np.mean(np.diag(found[0, :, 0])) == pytest.approx(wanted)
+
+
+def test_what_was_drawn_knows_nothing_of_factors():
+    """Neither of one nor of their product, which go together."""
+    drawn = _drawn(5)
+    gradient = Cotangent((as_part(drawn),))
+    first = np.maximum(_drawn(6), 0)
+    for factors in ([first], [first, first + 0.1]):
+        found = gradient
+        for factor in factors:
+            found = found.times(factor)
+        (part,) = found.parts
+        wanted = np.mean(drawn**2, axis=0) * np.mean(np.prod(factors, axis=0) ** 2, axis=0)
+        assert np.mean(part.slope**2, axis=0) == pytest.approx(wanted)
+    # Of a sum nothing is known.
+    (both,) = (found + gradient.times(2.0)).parts
+    assert both.drawn is None
+    assert both.slope == pytest.approx(part.slope + 2 * drawn)
 
 
 def test_some_rows_with_the_second_moment_of_all():

@@ -151,4 +151,4 @@ def test_steps_that_are_written_out():
         now = m.slice(y, 1, step, step + 1, drop=True)
         state = now if state is None else m.apply("add", m.apply("multiply", state, 0.5), now)
     out = m.linear(state, N)
-    agree(m.graph(out), [y, state, out], {x: InputLaw(position=0.3)}, tolerance=0.015, draws=600)
+    agree(m.graph(out), [y, state, out], {x: InputLaw(position=0.3)})

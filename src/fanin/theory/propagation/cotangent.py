@@ -11,6 +11,7 @@ import numpy as np
 
 from fanin.theory.propagation.covariance import Covariance, alike, covariance
 from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.evening import product
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import STILL
 from fanin.theory.propagation.sums import traces
@@ -55,6 +56,8 @@ class Part:
         noise: Relative changes of the population's second moment in imagined networks, by the chance of so
             few channels, (2, IMAGINED).
         curvature: Of what the population is the gradient of.
+        drawn: A population that knows nothing of the signals, and the factors of it since it was drawn, of
+            which the gradient is the product; None where it is something else.
     """
 
     slope: Array
@@ -63,6 +66,7 @@ class Part:
     known: bool = False
     noise: Array = field(default_factory=lambda: STILL)
     curvature: Curvature | None = None
+    drawn: tuple[Array, Array] | None = None
 
     @classmethod
     def of_signals(cls, values: Array, places: Places) -> Part:
@@ -73,6 +77,23 @@ class Part:
             places: Of the points.
         """
         return cls(values, np.ones(_shape(places)), population=_SIGNALS, known=True)
+
+    def times(self, factor: Array, *, independent: bool = False) -> Part:
+        """Return it times a factor of each element, of which what was drawn knows nothing.
+
+        Args:
+            factor: The factor.
+            independent: Whether it knows nothing of the factors before, either.
+        """
+        if self.drawn is None:
+            return replace(self, slope=product(self.slope, factor) if independent else self.slope * factor)
+        population, before = self.drawn
+        factors = product(before, factor) if independent else before * factor
+        return replace(self, slope=product(population, factors), drawn=(population, factors))
+
+    def with_slope(self, slope: Array) -> Part:
+        """Return it with another factor."""
+        return replace(self, slope=slope, drawn=None)
 
     @property
     def is_of_signals(self) -> bool:
@@ -155,11 +176,10 @@ class Cotangent:
         """Return it with more parts."""
         return replace(self, parts=_joined((*self.parts, *parts)))
 
-    def times(self, slope: Array | float) -> Cotangent:
-        """Return it times a factor of each element."""
+    def times(self, slope: Array | float, *, independent: bool = False) -> Cotangent:
+        """Return it times a factor of each element, which may know nothing of it."""
         factor = np.asarray(slope, float)
-        parts = tuple(replace(part, slope=part.slope * factor) for part in self.parts)
-        return replace(self, parts=parts)
+        return replace(self, parts=tuple(part.times(factor, independent=independent) for part in self.parts))
 
     def __add__(self, other: Cotangent) -> Cotangent:
         mine, theirs = self._size, other._size
@@ -251,7 +271,7 @@ def _joined(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     found: dict[object, Part] = {}
     for part in parts:
         before = found.get(part.population)
-        found[part.population] = part if before is None else replace(part, slope=before.slope + part.slope)
+        found[part.population] = part if before is None else part.with_slope(before.slope + part.slope)
     return tuple(found.values())
 
 

@@ -6,11 +6,8 @@ only nearly, and the less the fewer rows are large.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 
 
@@ -32,12 +29,6 @@ def product(one: Array, other: Array) -> Array:
         return found
     wanted, drawn = np.mean(one**2, axis=0) * np.mean(other**2, axis=0), np.mean(found**2, axis=0)
     return found * np.sqrt(np.divide(wanted, drawn, out=np.ones_like(drawn), where=drawn > 0))
-
-
-def times(cotangent: Cotangent, factor: Array) -> Cotangent:
-    """Return a gradient times a factor that knows nothing of it."""
-    parts = tuple(replace(part, slope=product(part.slope, factor)) for part in cotangent.parts)
-    return replace(cotangent, parts=parts)
 
 
 def evened(some: Array, whole: Array) -> float:

@@ -28,7 +28,7 @@ def test_a_layer_after_itself(shape, between):
     for _ in range(4):
         y = product(m, m.apply(between, y) if between else y, kernel)
         stops.append(y)
-    agree(m.graph(y), stops, {x: LAW}, tolerance=0.035, draws=800, parameters=0.06)
+    agree(m.graph(y), stops, {x: LAW}, tolerance=0.015)  # drawn gradients of two positions overlap a little
 
 
 def test_a_residual_block_that_is_used_again():
@@ -43,7 +43,7 @@ def test_a_residual_block_that_is_used_again():
         branch = product(m, m.apply("relu", product(m, y, up, bias)), down)
         y = m.apply("add", y, m.apply("multiply", branch, 0.5))
         stops.append(y)
-    agree(m.graph(y), stops, {x: InputLaw()}, tolerance=0.04, draws=800, parameters=0.08)
+    agree(m.graph(y), stops, {x: InputLaw()}, tolerance=0.015)  # alike in networks, too
 
 
 def test_a_state_that_is_kept_in_part():
@@ -55,7 +55,7 @@ def test_a_state_that_is_kept_in_part():
     for _ in range(6):
         now = product(m, state, kernel)
         state = m.apply("add", m.apply("multiply", state, 0.5), m.apply("multiply", now, 0.5))
-    agree(m.graph(state), [first, state], {x: InputLaw()}, tolerance=0.06, draws=800, parameters=0.1)
+    agree(m.graph(state), [first, state], {x: InputLaw()}, tolerance=0.02)  # six steps of finite width
 
 
 def test_norms_that_are_used_again():
@@ -66,7 +66,7 @@ def test_norms_that_are_used_again():
     for _ in range(4):
         normed = m.apply("multiply", m.norm(y, "rms", axes=(-1,)), gain)
         y = m.apply("add", y, product(m, m.apply("tanh", normed), kernel))
-    agree(m.graph(y), [y], {x: InputLaw()}, tolerance=0.04, draws=800, parameters=0.08)
+    agree(m.graph(y), [y], {x: InputLaw()})
 
 
 def test_what_is_read_side_by_side_is_not_met_again():

@@ -76,7 +76,7 @@ def test_before_a_global_mean(options):
     y = m.convolution(x, C, (3, 3), padding=1, bias=0.0)
     out = m.reduce(m.pool(m.apply("relu", y), "max", **options), "mean", (2, 3))
     law = InputLaw(position=0.3, example=0.2)
-    agree(m.graph(out), [y], {x: law}, draws=1000, tolerance=0.025, parameters=0.035)
+    agree(m.graph(out), [y], {x: law}, tolerance=0.02)  # windows that share, of values that go together
 
 
 def test_zeros_that_are_all_of_a_window():
@@ -86,4 +86,4 @@ def test_zeros_that_are_all_of_a_window():
     y = m.convolution(x, 192, (1, 1), bias=0.0)
     rectified = m.apply("relu", y)
     out = m.reduce(m.pool(rectified, "max", (2, 2)), "mean", (2, 3))
-    agree(m.graph(out), [y, rectified], {x: InputLaw(position=0.6)}, draws=2000, parameters=0.02)
+    agree(m.graph(out), [y, rectified], {x: InputLaw(position=0.6)})

@@ -66,7 +66,7 @@ def test_mixing_of_positions():
         y = m.linear(x, 256)
         return m.linear(y, 96, equation="abc,zb->azc")
 
-    _alone(mixed, (4, 64, 256), draws=400)
+    _alone(mixed, (4, 64, 256))
 
 
 def test_positions_made_of_features():
@@ -92,7 +92,7 @@ def test_packed_parts():
 
 def test_kernel_with_a_mean():
     """A mean of the weights adds the same to all outputs: fan_in mean(w) mean(x)."""
-    _alone(lambda m, x: m.linear(x, 192, mean=0.02, variance=1 / N), (4, N), tolerance=0.02)
+    _alone(lambda m, x: m.linear(x, 192, mean=0.02, variance=1 / N), (4, N))
 
 
 def test_two_layers_and_what_weights_learn():
@@ -128,4 +128,4 @@ def test_before_a_mean_over_positions():
     x = m.input(4, 96, 32)
     y = m.linear(x, 32, variance=4 / 32, bias=0.0)
     out = m.reduce(m.apply("gelu", y), "mean", (1,))
-    agree(m.graph(out), [], draws=1500, parameters=0.04)
+    agree(m.graph(out), [])

@@ -19,7 +19,7 @@ def test_dropout(rate, shared):
     before = m.linear(x, N)
     y = m.dropout(before, rate, shared)
     after = m.linear(y, N)
-    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.012)
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 def test_dropped_paths():
@@ -29,7 +29,7 @@ def test_dropped_paths():
     branch = m.dropout(m.linear(x, 64), 0.2, (1, 2))
     y = m.apply("add", x, branch)
     after = m.linear(y, 64)
-    agree(m.graph(after), [branch, y, after], {x: InputLaw()}, draws=2500, tolerance=0.02, parameters=0.03)
+    agree(m.graph(after), [branch, y, after], {x: InputLaw()})
 
 
 def test_everything_dropped():
@@ -48,4 +48,4 @@ def test_random_numbers(kind, mean, variance):
     drawn = m.node("noise", level, shape=(4, 6, N), kind=kind, mean=mean, variance=variance)
     y = m.apply("add", level, m.apply("multiply", spread, drawn))
     after = m.linear(y, N)
-    agree(m.graph(after), [level, spread, drawn, y, after], {x: LAW}, tolerance=0.02, draws=1200)
+    agree(m.graph(after), [level, spread, drawn, y, after], {x: LAW})

@@ -19,7 +19,7 @@ def _between(make, shape=(4, 3, N), outs=N, channel_last=True, **options):
     before = m.linear(x, outs, variance=3 / N, bias=0.5)
     y = make(m, m.apply("add", before, 0.4))
     after = m.linear(y, outs)
-    agree(m.graph(after), [before, y, after], {x: LAW}, **({"draws": 400, "tolerance": 0.012} | options))
+    agree(m.graph(after), [before, y, after], {x: LAW}, **options)
 
 
 @pytest.mark.parametrize("affine", [False, True])
@@ -32,7 +32,7 @@ def test_layer_norm(affine):
         )
         return m.norm(x, "layer", axes=(2,), channel=2, **slots)
 
-    _between(make, tolerance=0.012)
+    _between(make)
 
 
 def test_rms_norm():
@@ -67,14 +67,14 @@ def _image(make, shape=(4, 64, 4, 4), **options):
     before = m.convolution(x, shape[1], (3, 3), padding=1, variance=3 / (9 * shape[1]))
     y = make(m, before)
     after = m.convolution(y, shape[1], (1, 1))
-    agree(m.graph(after), [before, y, after], {x: LAW}, **({"draws": 500, "tolerance": 0.015} | options))
+    agree(m.graph(after), [before, y, after], {x: LAW}, **options)
 
 
 def test_group_norm():
     _image(
         lambda m, x: m.norm(x, "group", axes=(1, 2, 3), groups=4, scale=m.weight(128), offset=m.weight(128)),
         shape=(3, 128, 4, 4),
-        tolerance=0.03,
+        tolerance=0.02,  # of 32 channels, each weighs
     )
 
 
@@ -87,7 +87,7 @@ def test_batch_norm_in_evaluation():
         slots["variance"] = m.weight(64, mean=1.5, variance=0.0, trainable=False)
         return m.norm(x, "batch", axes=(0, 2, 3), **slots)
 
-    _image(make, draws=1000, parameters=0.04)
+    _image(make)
 
 
 def test_batch_norm_in_evaluation_of_statistics_that_nobody_knows():
@@ -107,7 +107,7 @@ def test_batch_norm_in_training(affine):
         )
         return m.norm(x, "batch", axes=(0, 2, 3), train=True, **slots)
 
-    _image(make, draws=800, parameters=0.03)
+    _image(make)
 
 
 def _rectified(shape, window, law, mean, **options):
@@ -123,13 +123,13 @@ def _rectified(shape, window, law, mean, **options):
 def test_batch_norm_before_a_global_mean():
     """Gradients that are the same everywhere go along with rectified values: more of them is taken away."""
     law = InputLaw()
-    _rectified((8, 64, 8, 8), (3, 3), law, True, draws=1000, tolerance=0.01, parameters=0.02)
+    _rectified((8, 64, 8, 8), (3, 3), law, True)
 
 
 def test_batch_norm_of_few_places_that_go_together():
     """Where the variance has much chance, what all places have in common is larger than the rest by less."""
     law = InputLaw(position=0.8)
-    _rectified((8, 128, 2, 2), (1, 1), law, False, draws=600, tolerance=0.015, parameters=0.02)
+    _rectified((8, 128, 2, 2), (1, 1), law, False)
 
 
 def test_batch_norm_of_vectors():
@@ -138,11 +138,11 @@ def test_batch_norm_of_vectors():
     before = m.linear(x, N)
     y = m.apply("relu", m.norm(before, "batch", axes=(0,), train=True))
     after = m.linear(y, N)
-    agree(m.graph(after), [before, y, after], {x: LAW}, draws=400, tolerance=0.02)
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 def test_instance_norm():
-    _image(lambda m, x: m.norm(x, "instance", axes=(2, 3)), tolerance=0.03)
+    _image(lambda m, x: m.norm(x, "instance", axes=(2, 3)), parameters=0.02)  # of 16 positions
 
 
 def test_norm_of_a_norm():

@@ -37,7 +37,7 @@ def test_correlations_of_activations(name):
     m = Maker()
     x = m.linear(m.input(4, 3, N), N)
     y = m.apply(name, x)
-    agree(m.graph(y), [x, y], {"input_0": LAW}, tolerance=0.015)
+    agree(m.graph(y), [x, y], {"input_0": LAW})
 
 
 @pytest.mark.parametrize(("name", "argument"), [("leaky_relu", 0.3), ("elu", 0.5), ("celu", 2.0)])
@@ -78,14 +78,14 @@ def test_difference_that_vanishes():
 
 @pytest.mark.parametrize("name", ["multiply", "subtract", "maximum", "minimum"])
 def test_functions_of_two_values(name):
-    _chain(lambda m, x: m.apply(name, m.linear(x, N), m.linear(x, N)), tolerance=0.02)
+    _chain(lambda m, x: m.apply(name, m.linear(x, N), m.linear(x, N)))
 
 
 def test_gate():
     def gate(m, x):
         return m.apply("multiply", m.apply("silu", m.linear(x, N)), m.linear(x, N))
 
-    _chain(gate, (4, 2, 1024), tolerance=0.015)
+    _chain(gate, (4, 2, 1024))
 
 
 def test_gate_of_slices():
@@ -121,7 +121,7 @@ def test_numbers(function, operands):
 
 def test_clip_and_powers():
     _chain(lambda m, x: m.apply("clip", x, arguments=(-0.5, 1.0)))
-    _chain(lambda m, x: m.apply("integer_power", x, arguments=(3,)), tolerance=0.04)
+    _chain(lambda m, x: m.apply("integer_power", x, arguments=(3,)))
 
 
 # Weights that are used element by element
@@ -132,15 +132,13 @@ def test_added_weights(shape):
     """Biases of channels, tables of positions."""
     _chain(
         lambda m, x: m.linear(m.apply("add", x, m.weight(*shape, variance=0.5)), N),
-        parameters=0.05,
-        draws=1200,
     )
 
 
 def test_scale_of_each_channel():
     """As LayerScale: gamma x, and its gradient is a sum over places."""
     _chain(lambda m, x: m.apply("multiply", x, m.weight(N, mean=0.1, variance=0.0)))
-    _chain(lambda m, x: m.apply("multiply", x, m.weight(N, mean=0.5, variance=0.3)), draws=1200)
+    _chain(lambda m, x: m.apply("multiply", x, m.weight(N, mean=0.5, variance=0.3)))
 
 
 def test_a_scale_of_zero():
@@ -272,4 +270,4 @@ def test_a_channel_that_weighs_all_others(shape):
     x = m.input(*shape)
     score = m.apply("sigmoid", m.linear(x, 1))
     y = m.apply("multiply", score, m.linear(x, N))
-    agree(m.graph(y), [score, y], {x: LAW}, tolerance=0.04, draws=2500, parameters=0.05)
+    agree(m.graph(y), [score, y], {x: LAW}, tolerance=0.03)  # one channel: it takes many networks

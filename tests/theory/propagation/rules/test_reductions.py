@@ -20,7 +20,7 @@ def test_over_positions(function, keep):
     before = m.apply("relu", m.linear(x, N))
     y = m.reduce(before, function, (1,), keep=keep)
     after = m.linear(y, N)
-    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.015)
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 @pytest.mark.parametrize("positions", [2, 24])
@@ -34,7 +34,7 @@ def test_lengths_over_positions(positions):
     relative = m.apply("divide", length, level)
     after = m.linear(relative, N)
     law = InputLaw(position=0.2)
-    agree(m.graph(after), [before, relative, after], {x: law}, tolerance=0.03, parameters=0.07)
+    agree(m.graph(after), [before, relative, after], {x: law}, tolerance=0.03, parameters=0.05)
 
 
 @pytest.mark.parametrize("function", ["sum", "mean", "max", "min"])
@@ -47,7 +47,7 @@ def test_branches(function, axis):
     apart = m.reshape(m.apply("silu", before), 4, 6, *((3, 64) if axis == 2 else (64, 3)))
     y = m.reduce(apart, function, (axis,))
     after = m.linear(m.apply("tanh", y), N)
-    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.02, parameters=0.03)
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 def test_global_mean_of_an_image():
@@ -56,7 +56,7 @@ def test_global_mean_of_an_image():
     before = m.apply("relu", m.convolution(x, 96, (3, 3), padding=1))
     y = m.reduce(before, "mean", (2, 3))
     after = m.linear(y, 96)
-    agree(m.graph(after), [before, y, after], {x: LAW}, draws=800, tolerance=0.02)
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 @pytest.mark.parametrize(("function", "value"), [("mean", 0.5), ("sum", 0.5 * N), ("variance", 2.0)])
@@ -79,7 +79,7 @@ def test_squeeze_and_excitation():
     before = m.apply("silu", m.convolution(x, 128, (1, 1)))
     y = squeezed(m, before)
     after = m.convolution(y, 128, (1, 1))
-    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.02, parameters=0.05)
+    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.02, parameters=0.03)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_products_of_two_vectors(shape, function):
     x = m.input(*shape)
     one, other = m.linear(x, N), m.linear(x, N)
     y = m.reduce(m.apply("multiply", one, other), function, (len(shape) - 1,))
-    agree(m.graph(y), [one, other, y], {x: LAW}, tolerance=0.06, draws=2000, parameters=0.08)
+    agree(m.graph(y), [one, other, y], {x: LAW}, tolerance=0.05)  # one channel: it takes many networks
 
 
 def test_distances():
@@ -118,4 +118,4 @@ def test_distances():
     x = m.input(4, N)
     before = m.linear(x, N)
     y = m.reduce(m.apply("square", before), "mean", (1,))
-    agree(m.graph(y), [before, y], {x: LAW}, tolerance=0.05, draws=1500, parameters=0.06)
+    agree(m.graph(y), [before, y], {x: LAW}, tolerance=0.05)

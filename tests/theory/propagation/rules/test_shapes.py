@@ -22,7 +22,7 @@ def test_reshapes_and_permutes():
         y = m.permute(y, 0, 2, 1, 3)
         return m.reshape(m.permute(y, 0, 2, 1, 3), 4, 6, N)
 
-    _around(turned, tolerance=0.015)
+    _around(turned)
 
 
 def test_copies_along_channels():
@@ -53,7 +53,7 @@ def _of_image(make, *, function="tanh", channels=64, **options):
         m.graph(after),
         [image, y, after],
         {x: InputLaw(position=0.2, example=0.2)},
-        **{"tolerance": 0.03, "draws": 500, "parameters": 0.05, **options},
+        **options,
     )
 
 
@@ -99,7 +99,7 @@ def test_tokens_that_are_repeated():
         wide = m.broadcast(m.reshape(x, 4, 1, 6, N), 4, 3, 6, N, axes=(0, 1, 2, 3))
         return m.reshape(wide, 4, 18, N)
 
-    _around(tiled, tolerance=0.015)
+    _around(tiled)
 
 
 def test_other_positions_that_nobody_knows():

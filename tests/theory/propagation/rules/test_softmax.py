@@ -17,13 +17,13 @@ LAW = InputLaw(second_moment=1.0, position=0.3, example=0.2)
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize(("classes", "width", "draws"), [(10, 256, 2000), (256, 512, 400)])
-def test_over_channels(classes, width, draws, log):
+@pytest.mark.parametrize(("classes", "width"), [(10, 256), (256, 512)])
+def test_over_channels(classes, width, log):
     m = Maker()
     x = m.input(24, 3, width)
     before = m.linear(x, classes, variance=1 / width)
     y = m.softmax(before, log=log)
-    agree(m.graph(y), [before, y], {x: LAW}, draws=draws, tolerance=0.01, parameters=0.012)
+    agree(m.graph(y), [before, y], {x: LAW})
 
 
 @pytest.mark.parametrize(("classes", "variance"), [(100, 1.0), (1000, 1.0), (30000, 1.0), (64, 9.0)])
@@ -57,7 +57,7 @@ def test_a_mask_on_the_gradient():
     x = m.input(24, 256)
     y = m.softmax(m.linear(x, 64, variance=0.3 / 256))
     z = m.apply("multiply", y, m.weight(64, mean=1.0, variance=0.3))
-    agree(m.graph(z), [y, z], {x: InputLaw()}, draws=1600, parameters=0.015)
+    agree(m.graph(z), [y, z], {x: InputLaw()})
 
 
 def test_over_positions():

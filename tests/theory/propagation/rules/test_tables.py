@@ -18,7 +18,7 @@ def test_tokens_that_repeat(rows):
     ids = m.tokens(4, 6)
     x = m.embedding(ids, m.weight(rows, N, variance=0.5))
     y = m.linear(x, N)
-    agree(m.graph(y), [x, y], {ids: TOKENS}, draws=1000, tolerance=0.012)
+    agree(m.graph(y), [x, y], {ids: TOKENS})
 
 
 def test_tied_head():
@@ -38,7 +38,7 @@ def test_positions_beside_tokens():
     x = m.embedding(ids, m.weight(50, N, variance=1.0))
     x = m.apply("add", x, m.weight(6, N, variance=0.5))
     y = m.linear(m.apply("tanh", x), N)
-    agree(m.graph(y), [x, y], {ids: TOKENS}, tolerance=0.012)
+    agree(m.graph(y), [x, y], {ids: TOKENS})
 
 
 def test_rows_of_constants():

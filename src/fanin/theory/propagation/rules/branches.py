@@ -65,7 +65,7 @@ def _slopes(function: str, every: Array, values: Array) -> Array:
 def _returned(part: Part, slopes: Array, rows: _Rows) -> Part:
     """Return the gradient of a statistic as one of the branches, whose rows are others."""
     if len(part.slope) == 1 and slopes[0].size == 1:
-        return replace(part, slope=part.slope * slopes[0])
+        return part.times(slopes[0])
     whole = slopes * part.slope  # (branches, rows, ...)
     whole = np.broadcast_to(whole, (len(whole), len(rows.made), *whole.shape[2:]))
     return Part(whole[rows.branch, rows.made], part.inner, known=part.known, noise=part.noise)

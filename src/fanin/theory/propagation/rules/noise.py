@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.covariance import joined
-from fanin.theory.propagation.evening import product, times
+from fanin.theory.propagation.evening import product
 from fanin.theory.propagation.places import SAMPLES
 from fanin.theory.propagation.signal import STILL, Chain, Result, Signal, Unknown, Value
 
@@ -30,7 +30,7 @@ def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
     drawn = context.normals.take(samples * points).reshape(-1, samples, points)
     factors = (drawn >= ndtri(rate)) / (1 - rate)
     y = replace(x, values=product(x.values, factors), chain=None, normal=False)
-    return Result(y, lambda cotangent: [times(cotangent, factors)])
+    return Result(y, lambda cotangent: [cotangent.times(factors, independent=True)])
 
 
 def noise(node: Node, inputs: list[Value], context: Context) -> Result:

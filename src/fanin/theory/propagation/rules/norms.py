@@ -80,7 +80,7 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
     def pullback(cotangent: Cotangent) -> Contributions:
         # Of what is independent of the signal, means over many channels vanish.
         parts = tuple(
-            replace(part, slope=_projected(part.slope, y, centred, places)) if part.known else part
+            part.with_slope(_projected(part.slope, y, centred, places)) if part.known else part
             for part in cotangent.parts
         )
         back = replace(cotangent, parts=parts, chance=cotangent.chance - seen)

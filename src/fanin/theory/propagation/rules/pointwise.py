@@ -15,7 +15,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import over_positions
 from fanin.theory.propagation.draws import Array
-from fanin.theory.propagation.evening import product, times
+from fanin.theory.propagation.evening import product
 from fanin.theory.propagation.functions import Function, function
 from fanin.theory.propagation.overlaps import mixed
 from fanin.theory.propagation.places import Places
@@ -129,7 +129,7 @@ def _through(
     """Return a gradient times a slope, which may know nothing of it; None where there is none."""
     if not np.any(slope):  # of a product with what is 0, the gradient is 0
         return cotangent.times(0.0) if function == "multiply" else None
-    return times(cotangent, np.asarray(slope)) if independent else cotangent.times(slope)
+    return cotangent.times(slope, independent=independent)
 
 
 def _independent(operands: list[Value | float]) -> bool:

@@ -102,4 +102,4 @@ def _half(part: Part, number: int) -> Part:
     if len(part.slope) == 1:
         return part
     half = len(part.slope) // 2
-    return replace(part, slope=np.repeat(part.slope[number * half : (number + 1) * half], 2, axis=0))
+    return part.with_slope(np.repeat(part.slope[number * half : (number + 1) * half], 2, axis=0))

@@ -171,7 +171,7 @@ def _scattered(part: Part, rows: np.ndarray, total: int) -> Part:
     chosen = part.slope[some(len(rows), len(part.slope))]
     slope[rows] = chosen * evened(chosen, part.slope)
     # Rows are others now; of what was drawn they stay in their places.
-    return replace(part, slope=slope) if part.known else Part(slope, part.inner)
+    return part.with_slope(slope) if part.known else Part(slope, part.inner)
 
 
 def _centred(x: Signal) -> Covariance:

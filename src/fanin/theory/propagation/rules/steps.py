@@ -169,7 +169,8 @@ def as_part(values: Array, *, together: bool = True) -> Part:
     """
     same = np.ones((values.shape[2], values.shape[2]))
     # What was drawn adds up row by row.
-    return Part(values, joined(same, same * together), ("drawn", together, values.shape[2]), known=True)
+    of = "drawn", together, values.shape[2]
+    return Part(values, joined(same, same * together), of, known=True, drawn=(values, np.ones((1, 1, 1))))
 
 
 def split_up(cotangent: Cotangent, places: Places) -> list[tuple[Cotangent, bool]]:
