@@ -127,16 +127,31 @@ def test_attention_is_found_with_its_mask():
 
 
 def test_a_whole_batch_without_vmap():
-    class Batched(eqx.Module):
+    class Both(eqx.Module):
         kernel: jax.Array
 
         def __call__(self, x):
             return x @ self.kernel
 
-    model = Batched(jnp.ones((4, 2)))
+    model = Both(jnp.ones((4, 2)))
     graph = signal_graph(model, image(3, 4), vmap=False)
     assert graph[graph.outputs[0]].shape == (3, 2)
     assert not graph.notes
+    assert signal_graph(model, image(3, 4)).notes  # it takes an example, too
+
+
+def test_modules_that_take_batches_are_given_them():
+    class Batched(eqx.Module):
+        layer: eqx.nn.Linear
+
+        def __call__(self, x):
+            return jax.vmap(self.layer)(x)
+
+    graph = signal_graph(Batched(eqx.nn.Linear(4, 2, key=jax.random.key(0))), image(3, 4))
+    assert graph[graph.outputs[0]].shape == (3, 2)
+    assert not graph.notes
+    with pytest.raises(FaninError, match="cannot be traced"):  # neither does
+        signal_graph(Batched(eqx.nn.Linear(5, 2, key=jax.random.key(0))), image(3, 4))
 
 
 def test_abstract_modules_have_declared_laws():

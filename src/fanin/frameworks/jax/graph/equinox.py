@@ -25,7 +25,7 @@ def call_of(
     keywords: Mapping[str, Any],
     *,
     train: bool = False,
-    vmap: bool = True,
+    vmap: bool | None = None,
     state: Any = None,
     start: Callable[[Any], Any] | None = None,
 ) -> Call:
@@ -36,7 +36,8 @@ def call_of(
         positional: Batches of inputs by place.
         keywords: Other arguments, the same for all examples.
         train: Whether as in training.
-        vmap: Whether the module takes one example, and is given each of the batch by `jax.vmap`.
+        vmap: Whether the module takes one example, and is given each of the batch by `jax.vmap`; by default
+            so unless it takes no example and takes the batch.
         state: Its state, if it has one (`eqx.nn.make_with_state`), as the argument after the inputs.
         start: From a random key to such a module, for the laws of an abstract one.
 
@@ -46,10 +47,6 @@ def call_of(
     model = eqx.nn.inference_mode(model, value=not train)
     keywords = {**mode_keywords(type(model).__call__, train, keywords), **keywords}
     arrays, names, together = separated(positional, {}, type(model).__call__, 1)
-    if vmap and any(not array.shape for array in arrays):
-        raise FaninError(
-            "An input has no axis of the batch.", fix="vmap=False for a module of single examples"
-        )
     leaves, structure = jax.tree.flatten(model)
     places = [place for place, leaf in enumerate(leaves) if not why_kept(leaf)]
     found = list(_named(model, set(places)))
@@ -60,6 +57,13 @@ def call_of(
         more = {"key": key} if keyed and train else {}
         outputs = model(*args, *(() if state is None else (state,)), **keywords, **more)
         return outputs if state is None else outputs[0]
+
+    if vmap is None:
+        vmap = _takes_one(functools.partial(one, model), arrays, together)
+    if vmap and any(not array.shape for array in arrays):
+        raise FaninError(
+            "An input has no axis of the batch.", fix="vmap=False for a module of single examples"
+        )
 
     def run(values: list[Any], given: list[Any], *, alone: bool = False) -> Any:
         filled = list(leaves)
@@ -86,6 +90,21 @@ def call_of(
     first = None if start is None else traced_start(make)
     alone = functools.partial(run, alone=True) if vmap else None
     return Call(run, found, arrays, names, name, name, first, note, alone)
+
+
+def _takes_one(one: Callable[[Any, Any], Any], arrays: Any, together: Callable[[Any], Any]) -> bool:
+    """Return whether a module takes one example of a batch, or else not the batch, either."""
+
+    def works(shapes: Any) -> bool:
+        given = [jax.ShapeDtypeStruct(shape, a.dtype) for shape, a in zip(shapes, arrays, strict=True)]
+        try:
+            eqx.filter_eval_shape(lambda found: one(together(found), jax.random.key(0)), given)
+        except Exception:  # whatever the user's code raises, it does not take these
+            return False
+        return True
+
+    batched = [array.shape for array in arrays]
+    return works([shape[1:] for shape in batched]) or not works(batched)
 
 
 def _batch(arrays: Any) -> int:

@@ -25,7 +25,7 @@ def signal_graph(
     laws: Mapping[str, Any] | None = None,
     keywords: Mapping[str, Any] = _NOTHING,
     start: Callable[[Any], Any] | None = None,
-    vmap: bool = True,
+    vmap: bool | None = None,
     state: Any = None,
 ) -> SignalGraph:
     """Return what a JAX model computes, without running it.
@@ -43,7 +43,8 @@ def signal_graph(
         keywords: Inputs by name.
         start: A function of a random key that makes the model, or `params`: the laws of arrays that are only
             described are read from it. Linen's own `init` needs none.
-        vmap: For Equinox, whether the model takes one example; it is then given each example of the batch.
+        vmap: For Equinox, whether the model takes one example, and is given each example of the batch; by
+            default found by what it takes.
         state: For Equinox, the state of a model that has one (`eqx.nn.make_with_state`).
 
     Returns:
