@@ -126,7 +126,8 @@ def test_initial_loss(loss, severity):
 def test_a_loss_of_cosines_is_not_the_last_layers():
     for loss, found in ((24.0, ["OUT101"]), (7.0, ["OUT101"]), (6.7, [])):  # ln 10 + 4.5 + 2 * .2 / sqrt(32)
         output = replace(vitals().output, loss=loss, values=spread(0.2))
-        assert codes(vitals([layer("0"), layer("1", 1.0)], output=output)) == found
+        assert codes(vitals([layer("0"), layer("1", 0.1)], output=output)) == found, "cosines times a factor"
+        assert codes(vitals([layer("0"), layer("1", 1.0)], output=output)) == ["OUT101"], "means of logits"
         assert not codes(vitals([layer("0"), layer("1", 1.0)], output=output), "error")
 
 

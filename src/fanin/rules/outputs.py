@@ -32,8 +32,8 @@ class HighInitialLoss(Rule):
     examples is above 9 Var(y), which is the same where E[y] is 0. Any other loss is taken of outputs that are
     all 0, and 10 times that is too much, where outputs are of a scale above 3. Of a loss with several terms,
     a sum, or one that weighs its classes, the mean over all that is compared counts. Where outputs are not
-    what the last layer makes but cosines, or these times a temperature, it is a warning, from ln C + 4.5 + d
-    on (logits of a standard deviation of 3).
+    what the last layer makes it is a warning at most, and where they are larger than that, as cosines times a
+    factor are, from ln C + 4.5 + d on (logits of a standard deviation of 3).
 
     **Why it matters.** A model that is sure of what it does not know first has to unlearn it; the first steps
     are large, and whatever schedule begins with them suffers.
@@ -72,7 +72,7 @@ class HighInitialLoss(Rule):
         elif output.kind == "mse":
             mean = vitals.target.mean if vitals.target is not None else 0.0
             yield from self._of_numbers(vitals, loss, guess + mean**2, guess)
-        elif loss > (limit := guess + (_EXCESS if is_direct(vitals) else _WIDE) + _chance(vitals)):
+        elif loss > (limit := guess + (_WIDE if _is_multiplied(vitals) else _EXCESS) + _chance(vitals)):
             yield self.finding(
                 output.layer,
                 f"The first loss is {loss:.3g}; a guess has {guess:.3g}. Logits have a standard "
@@ -188,6 +188,13 @@ def is_direct(vitals: Vitals) -> bool:
     last = [one.output.scale for one in vitals.layers if one.name == output.layer]
     made = bool(output.ends_in) or not last
     return made or any(math.isclose(scale, output.values.scale, rel_tol=1e-3) for scale in last)
+
+
+def _is_multiplied(vitals: Vitals) -> bool:
+    """Return whether outputs are larger than what the last layer makes, as cosines times a factor are."""
+    output = vitals.output
+    last = [one.output.scale for one in vitals.layers if one.name == output.layer]
+    return not is_direct(vitals) and output.values.scale > max(last, default=math.inf)
 
 
 def _gain(vitals: Vitals) -> float:
