@@ -175,6 +175,18 @@ def test_regressions_are_held_against_their_targets():
     assert [(one.code, one.severity) for one in far] == [("INP105", "warning")]
 
 
+@pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "integers"])
+def test_each_input_has_the_layer_that_reads_it(tokens):
+    """As a network of noise reads the number of the step beside the image."""
+    inputs = Input("0", (32, 20), spread(1.0)), Input("1", (32, 1), spread(300.0, 500.0), tokens=tokens)
+    layers = [layer("0", source=1.0), layer("time", 300.0, source=(300.0**2 + 500.0**2) ** 0.5), layer("1")]
+    (found,) = diagnose(vitals(layers, inputs=inputs)).findings
+    assert (found.code, found.where) == ("INP101", "input 1")
+    assert "time makes 300" in found.message
+    layers[1] = layer("time", 1.0, source=1.0)  # it looks the step up
+    assert not codes(vitals(layers, inputs=(inputs[0], replace(inputs[1], tokens=True))))
+
+
 def test_recurrent_layers_that_read_large_numbers():
     states = layer("rnn", 0.5, kind="recurrent", function="tanh", saturated=0.1)
     reads = parameter("rnn.weight_ih_l0", 0.1, kind="kernel", reference=0.2)

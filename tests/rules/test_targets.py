@@ -86,3 +86,18 @@ def test_what_is_told_of_empty_rows():
     (one,) = fanin.diagnose(model, x, y, loss="cross_entropy").findings
     assert "all of them are 0" in one.message
     assert one.consequences[0].code == "SET105"
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "severity"),
+    [
+        (230.0, 78.0, "warning"),
+        (23.0, 7.8, None),
+        (80.0, 25.0, "info"),
+        (0.0, 101.0, "warning"),
+        (0.0, 0.005, "error"),  # and the first loss is far off
+    ],
+)
+def test_targets_of_another_scale(mean, sd, severity):
+    shown = found("mse", Target(variance=sd**2, mean=mean))
+    assert [one for one in shown if one[0] == "INP105"] == ([("INP105", severity)] if severity else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -22,13 +23,13 @@ _STANDARDIZE = Fix("standardize the inputs: (x - mean) / sd of each feature", in
 class UnscaledInput(Rule):
     """Inputs are too large for the first weights.
 
-    **What it checks.** sqrt(E[x^2]) of what the first layer with weights makes of the inputs, above 20, where
-    that comes from the inputs, and no norm follows. Where a norm takes the scale back, to 20 at most, it is
-    an info: one that is frozen with statistics of nothing does not; behind a bounded activation, or inside of
-    a recurrent layer, no norm can, and one in a branch leaves the stream beside it as large as it was: later
-    layers then read, or blocks return, half of it and more. What a recurrent layer's gates read is taken to
-    be of the inputs' scale times that of the weights times sqrt(fan_in). Integers count where the first layer
-    multiplies them, and looks up no rows.
+    **What it checks.** sqrt(E[x^2]) of what the first layer with weights makes of an input, above 20, where
+    that comes from the input, and no norm follows; of several inputs each has the layer that reads it. Where
+    a norm takes the scale back, to 20 at most, it is an info: one that is frozen with statistics of nothing
+    does not; behind a bounded activation, or inside of a recurrent layer, no norm can, and one in a branch
+    leaves the stream beside it as large as it was: later layers then read, or blocks return, half of it and
+    more. What a recurrent layer's gates read is taken to be of the inputs' scale times that of the weights
+    times sqrt(fan_in). Integers count where the first layer multiplies them, and looks up no rows.
 
     **Why it matters.** Everything behind is as many times too large: bounded activations saturate, logits and
     the first loss are huge, and the steps of the first layer's weights are those of the largest features.
@@ -43,16 +44,20 @@ class UnscaledInput(Rule):
     code, name, severity = "INP101", "unscaled-input", "error"
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
-        """Yield that the inputs are too large."""
-        first, given = _first(vitals), _largest(vitals)
-        if first is None or given is None or given.values.scale < _RAW:
-            return
+        """Yield the input that is too large, the largest one of several."""
+        found = (self._of(vitals, given) for given in sorted(_data(vitals), key=_scale, reverse=True))
+        yield from itertools.islice((one for one in found if one is not None), 1)
+
+    def _of(self, vitals: Vitals, given: Input) -> Finding | None:
+        first = _reader(vitals, given)
+        if first is None or given.values.scale < _RAW:
+            return None
         made = _made(vitals, first, given)
         if made <= _LARGE or made < given.values.scale / 100:
-            return
+            return None
         absorbed = _norm_follows(vitals, first) and not _stays(vitals, first, made)
         by = " A norm behind it takes the scale back." if absorbed else ""
-        yield self.finding(
+        return self.finding(
             f"input {given.name}",
             f"{_named(given)} is of scale {given.values.scale:.3g}, and {first.name} makes "
             f"{made:.3g} of it.{by}",
@@ -187,9 +192,7 @@ class ConstantFeatures(Rule):
 
 def _is_read(vitals: Vitals, given: Input) -> bool:
     """Return whether a layer with weights reads an input as it is; a matrix of neighbours is none's."""
-    sources = (layer.source for layer in vitals.layers if layer.source is not None)
-    near = (math.isclose(source, given.values.scale, rel_tol=1e-3) for source in sources)
-    return len(vitals.inputs) == 1 or any(near)
+    return len(vitals.inputs) == 1 or _is_multiplied(vitals, given)
 
 
 def _is_sparse(given: Input) -> bool:
@@ -205,14 +208,25 @@ def _data(vitals: Vitals) -> Iterator[Input]:
 
 
 def _is_multiplied(vitals: Vitals, given: Input) -> bool:
-    """Return whether the first layer reads integers themselves, and not rows of a table."""
-    first = _first(vitals)
-    read = first.source if first is not None and first.kind == "weights" else None
-    return read is not None and math.isclose(read, given.values.scale, rel_tol=_NEAR)
+    """Return whether a layer with weights reads integers themselves, and not rows of a table."""
+    return next(_multiplying(vitals, given), None) is not None
 
 
-def _largest(vitals: Vitals) -> Input | None:
-    return max(_data(vitals), key=lambda given: given.values.scale, default=None)
+def _reader(vitals: Vitals, given: Input) -> Layer | None:
+    """Return the first layer that reads an input as it is; of what none does, the first one of all."""
+    return next(_multiplying(vitals, given), None) or _first(vitals)
+
+
+def _multiplying(vitals: Vitals, given: Input) -> Iterator[Layer]:
+    """Yield the layers with weights that read an input as it is."""
+    for layer in vitals.layers:
+        read = layer.source if layer.kind == "weights" else None
+        if read is not None and math.isclose(read, given.values.scale, rel_tol=_NEAR):
+            yield layer
+
+
+def _scale(given: Input) -> float:
+    return given.values.scale
 
 
 def _first(vitals: Vitals) -> Layer | None:

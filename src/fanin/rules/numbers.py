@@ -19,7 +19,8 @@ class NonFinite(Rule):
     """A number is not finite.
 
     **What it checks.** Weights, outputs, gradients, inputs, targets and the loss for infinities and NaN. The
-    first place is reported.
+    first place is reported. In PyTorch also operations of float16 that make an infinity of finite numbers,
+    which later ones may hide: 1 / inf is 0.
 
     **Why it matters.** One of them reaches every weight in one step.
 
@@ -31,7 +32,9 @@ class NonFinite(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first number that is not finite."""
         where, what = _first_broken(vitals)
-        if where:
+        if not where and vitals.overflow is not None:
+            yield self._overflow(*vitals.overflow)
+        elif where:
             told = "The first loss is" if what == "The loss" else f"{what} of {where} are"
             ends = _end_of_range(vitals, where)
             yield self.finding(
@@ -44,6 +47,15 @@ class NonFinite(Rule):
                     else "look at the first place: its weights, its inputs, divisions and logarithms"
                 ),
             )
+
+    def _overflow(self, where: str, operation: str) -> Finding:
+        return self.finding(
+            where,
+            f"{operation} in {where} makes infinities of finite numbers: float16 ends at "
+            f"{_TYPES['float16'][0]:.6g}.",
+            expected="numbers that the type can hold",
+            fix=Fix("this operation in float32, or bfloat16"),
+        )
 
 
 class StaleMemory(Rule):

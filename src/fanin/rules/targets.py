@@ -12,6 +12,7 @@ from fanin.rules.rule import Rule
 from fanin.rules.vitals import Target, Vitals
 
 _FAR = 10.0, 100.0
+_LEAST, _LARGEST = 1e-4, 100.0
 _SEVERAL, _MANY = 8, 32
 _MARKS = (-1.0, 0.0, 1.0)
 _REAL = ("mse", "other")
@@ -21,12 +22,15 @@ class UnscaledTargets(Rule):
     """Real targets are far from 0, or of another scale than the outputs.
 
     **What it checks.** Of a regression, E[y^2] over Var(y): above 10 is an info, above 100 a warning, and so
-    is a variance above 10,000 or below 1e-4.
+    is sqrt(E[y^2]) above 100, or a variance below 1e-4.
 
     **Why it matters.** Most of what is learned first is the mean of the targets, by steps that are far too
     large for all the rest.
 
-    **Evidence.** A model that always answers the mean has a ratio of 1.
+    **Evidence.** A model that always answers the mean has a ratio of 1. Outputs begin with a scale of 1 and
+    grow by Adam's step, a thousandth, times as many units: a network of two layers of 64 ReLU units on
+    diabetes data whose sqrt(E[y^2]) is 32, three times their deviation, has 1.6 times the error of answering
+    the mean after 100 steps and half of it after 300; of 95 it is 5.3 and .8, of 316 8.3 and 1.3 times.
 
     **Instead.** Standardize the targets, or begin with their mean as the last bias.
     """
@@ -41,7 +45,7 @@ class UnscaledTargets(Rule):
         if not math.isfinite(target.mean) or not math.isfinite(target.variance):
             return
         ratio = 1 + target.mean**2 / target.variance
-        usual = 1e-4 <= target.variance <= 1e4
+        usual = target.variance >= _LEAST and target.variance * ratio <= _LARGEST**2
         if ratio <= _FAR[0] and usual:
             return
         yield self.finding(
@@ -49,7 +53,7 @@ class UnscaledTargets(Rule):
             f"Targets have the mean {target.mean:.3g} and the standard deviation {target.variance**0.5:.2g}.",
             severity="warning" if ratio > _FAR[1] or not usual else "info",
             observed=target.mean,
-            expected="a mean within three standard deviations, which are of order 1",
+            expected="a mean within three standard deviations, and a scale of order 1",
             fix=Fix("standardize the targets, or begin with their mean as the bias of the last layer"),
             loss=output.loss,
         )

@@ -323,6 +323,7 @@ class Vitals:
         unregistered: Weights that are used, ask for gradients, and are no parameters of the model.
         repeated: Paths at which one and the same layer stands in a list of layers that follow each other.
         dropped: Dropout, in the order of execution.
+        overflow: The layer and the operation that first overflow in half precision.
         notes: What to know.
     """
 
@@ -342,6 +343,7 @@ class Vitals:
     unregistered: tuple[str, ...] = ()
     repeated: tuple[tuple[str, ...], ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    overflow: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
 
     @property

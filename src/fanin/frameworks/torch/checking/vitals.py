@@ -145,6 +145,7 @@ def _vitals(model: nn.Module, batch: Batch, loss: Loss, seed: int, notes: list[s
         batch.examples,
         unregistered=tuple(watch.strangers.names),
         repeated=watch.repeats.found,
+        overflow=watch.overflows.first,
         dropped=tuple(watch.dropped.values()),
         notes=tuple(notes),
     )

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from fanin.frameworks.torch.checking import gates, recurrent, stacks, units
 from fanin.frameworks.torch.checking.endings import CLAMPS, Ending, bounds_of
+from fanin.frameworks.torch.checking.overflows import Overflows
 from fanin.frameworks.torch.checking.repeats import Repeats
 from fanin.frameworks.torch.checking.strangers import Strangers
 from fanin.frameworks.torch.checking.tables import Rows
@@ -95,6 +96,7 @@ class Watch(TorchFunctionMode):
         dropped: Dropout that rests, by its path.
         repeats: Layers that stand at several places of a list.
         strangers: Weights that are used and that the module does not have.
+        overflows: What half precision cannot hold.
     """
 
     def __init__(self, model: nn.Module, *, keeps: bool = False) -> None:
@@ -112,7 +114,7 @@ class Watch(TorchFunctionMode):
         self.fans: dict[int, int] = {}
         self._rows = Rows(self._left)
         self.dropped: dict[str, Dropped] = {}
-        self.repeats, self.strangers = Repeats(model), Strangers(model)
+        self.repeats, self.strangers, self.overflows = Repeats(model), Strangers(model), Overflows()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -140,6 +142,8 @@ class Watch(TorchFunctionMode):
             return self._recurrence(recurrent.Call.of(func, args))
         result = func(*args, **kwargs)
         self.strangers.see(func, (*args, *kwargs.values()), result)
+        if self._stack:
+            self.overflows.see(self._path(), func, (*args, *kwargs.values()), result)
         if self._stack and not self.paused and isinstance(result, torch.Tensor):
             given = {name: units.unwrapped(one) for name, one in kwargs.items()}
             self._take(func, tuple(map(units.unwrapped, args)), given, units.unwrapped(result))
@@ -153,9 +157,13 @@ class Watch(TorchFunctionMode):
             given.get("training", True) or isinstance(module, nn.modules.dropout._DropoutNd)
         ):
             shape = read.shape[1:2] if func in _CHANNELS else read.shape[1:]
-            path = self._paths.get(id(module), "") or type(self.model).__name__
+            path = self._path()
             self.dropped.setdefault(path, Dropped(path, float(given.get("p", 0.5)), math.prod(shape)))
         return read
+
+    def _path(self) -> str:
+        """Return the path of the module that runs."""
+        return self._paths.get(id(self._stack[-1]), "") or type(self.model).__name__
 
     def _within(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Call a function of PyTorch that is made of others, and see these."""
