@@ -271,9 +271,9 @@ def test_dead_units(share, places, severity):
     assert codes(vitals([layer("0"), dead, layer("1")]), severity) == (["SAT102"] if severity else [])
 
 
-@pytest.mark.parametrize(("ends", "found"), [("softmax", ["SAT101"]), ("tanh", [])])
+@pytest.mark.parametrize(("ends", "found"), [("softmax", ["SAT101"]), ("sigmoid", [])])
 def test_what_makes_the_output_is_exempt(ends, found):
-    layers = [layer("0"), activation(function="tanh", saturated=0.9)]
+    layers = [layer("0"), activation(function="sigmoid", saturated=0.9)]
     output = Output(spread(1.0), (32, 10), None, "none", ends, "0", 1.0)
     assert codes(vitals(layers, output=output, target=None)) == found
 
@@ -673,3 +673,15 @@ def test_steps_that_are_felt(steps, of, severity):
     assert [(one.code, one.severity) for one in diagnose(found).findings] == (
         [("BWD105", severity)] if severity else []
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "share", "found"),
+    [("tanh", 0.6, ["SAT101"]), ("tanh", 0.4, []), ("sigmoid", 0.99, [])],
+)
+def test_the_end_of_a_model_may_be_a_prior_but_no_saturated_tanh(function, share, found):
+    end = layer("end", kind="activation", function=function, saturated=share)
+    output = Output(spread(0.5), (32, 10), 0.4, "mse", layer="1", ends_in=function, variation=1.0)
+    shown = vitals([layer("0"), layer("1"), end], output=output, target=Target(variance=0.4))
+    assert codes(shown) == found
+    assert not codes(shown, "error")

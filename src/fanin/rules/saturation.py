@@ -24,7 +24,8 @@ class SaturatedUnits(Rule):
     """Bounded activations stand at their ends, where their slope is nearly 0.
 
     **What it checks.** The share of a layer's values where |tanh| > 0.97, or a sigmoid is outside of
-    0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt. Of
+    0.03 to 0.97: above 25 % is a warning, above 50 % an error. What makes the model's output is exempt, but
+    for a tanh above 50 %, which is a warning: a sigmoid may begin near the share of a class. Of
     gates (PyTorch's `LSTM` and `GRU`, each layer) biases do not count, which may hold one open on purpose.
     Of a hard tanh it is the share beyond the 32 % that it cuts off standard normal inputs, as behind a norm.
 
@@ -41,11 +42,12 @@ class SaturatedUnits(Rule):
 
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the first saturated layer, with all others."""
-        found = [layer for layer in _inner(vitals) if _too_many(layer) > _SATURATED[0]]
+        inner = [layer for layer in _inner(vitals) if _too_many(layer) > _SATURATED[0]]
+        found = inner or [layer for layer in _ends(vitals) if _too_many(layer) > _SATURATED[1]]
         if not found:
             return
         first = found[0]
-        worst = max(map(_too_many, found))
+        worst = max(map(_too_many, inner), default=0.0)
         also = f", and {len(found) - 1} more activations" if len(found) > 1 else ""
         yield self.finding(
             first,
@@ -248,8 +250,21 @@ def _reads_one_example(vitals: Vitals, layer: Layer) -> bool:
 def _inner(vitals: Vitals) -> Iterator[Layer]:
     """Yield activations but for the one that makes the output."""
     activations = [layer for layer in vitals.layers if layer.kind in ("activation", "recurrent")]
-    last = [layer for layer in activations[-1:] if layer.function == vitals.output.ends_in]
-    yield from (layer for layer in activations if layer not in last)
+    last = _last(vitals)
+    yield from (layer for layer in activations if layer is not last)
+
+
+def _ends(vitals: Vitals) -> Iterator[Layer]:
+    """Yield the tanh that makes the output."""
+    last = _last(vitals)
+    if last is not None and last.function == "tanh":
+        yield last
+
+
+def _last(vitals: Vitals) -> Layer | None:
+    """Return the activation that makes the output."""
+    activations = [layer for layer in vitals.layers if layer.kind in ("activation", "recurrent")]
+    return next((one for one in activations[-1:] if one.function == vitals.output.ends_in), None)
 
 
 RULES = (SaturatedUnits, DeadUnits, DeadOutput, FocusedAttention, NothingLeft)
