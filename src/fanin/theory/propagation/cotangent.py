@@ -91,6 +91,13 @@ class Part:
         factors = product(before, factor) if independent else before * factor
         return replace(self, slope=product(population, factors), drawn=(population, factors))
 
+    def everywhere(self, points: int) -> Part:
+        """Return the same gradient at so many points, as all positions have it whose mean is taken."""
+        inner = np.broadcast_to(self.inner, (SAMPLES, points, SAMPLES, points)).copy()
+        if self.known:
+            return replace(self, inner=inner)
+        return Part(self.slope, inner, ("everywhere", self.population, points), noise=self.noise)
+
     def with_slope(self, slope: Array) -> Part:
         """Return it with another factor."""
         return replace(self, slope=slope, drawn=None)

@@ -1,4 +1,7 @@
-"""How many points of a block each node needs: pools need a window's for each of their own, lengths some."""
+"""How many points of a block each node needs: pools a window's for each of their own, lengths some.
+
+The largest of all positions needs all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import math
 from collections.abc import Mapping
 
 from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.propagation.rules.extremes import FOLLOWED
 from fanin.theory.propagation.rules.pools import LARGEST
 
 _LEAST = 2
@@ -31,6 +35,11 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
         if node.op == "pool" and node["kind"] == "max" and (window := math.prod(node["window"])) <= LARGEST:
             read = group[node.inputs[0]]
             needed[read] = max(needed[read], min(_WINDOWS * needed[group[node.name]] * window, _MOST))
+        if node.op == "reduce" and node["function"] in ("max", "min"):
+            shape = graph[node.inputs[0]].shape
+            every = math.prod(shape[axis] for axis in node["axes"])
+            if every <= FOLLOWED:
+                needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], every)
         if node.op == "reduce" and graph[node.inputs[0]].get("function") == "square":
             needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], _OF_LENGTHS)
     return {name: needed[found] for name, found in group.items()}

@@ -11,11 +11,12 @@ from scipy.special import gammaincinv, ndtr
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent, Part
+from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import alike, over_positions
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.branches import over_branches
+from fanin.theory.propagation.rules.extremes import of_positions
 from fanin.theory.propagation.signal import (
     Chain,
     Contributions,
@@ -44,6 +45,12 @@ def reduce(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(x, lambda cotangent: [cotangent])
     if roles == {"channel"} and (made := over_branches(node, x, atoms, context)) is not None:
         return made
+    if roles == {"position"} and name in ("max", "min"):
+        every = math.prod(atom.size for atom in atoms) == x.places.total
+        made = of_positions(x, name) if every else None
+        return made or Result(
+            Unknown(f"{node.name}: {name} over {'some' if not every else 'so many'} positions")
+        )
     if "batch" in roles or name not in ("mean", "sum", "variance"):
         return Result(Unknown(f"{node.name}: {name} over {', '.join(sorted(roles))}"))
     positions = [atom for atom in atoms if atom.role == "position"]
@@ -86,7 +93,7 @@ def _over_channels(x: Signal, positions: bool, terms: float, share: float | None
         # Of a norm's statistics no gradient arrives: it vanishes with the number of channels.
         each = cotangent.times(2 * (x.values - centre) / x.width if share is None else share)
         if positions:
-            each = replace(each, parts=tuple(_everywhere(part, len(x.places)) for part in each.parts))
+            each = replace(each, parts=tuple(part.everywhere(len(x.places)) for part in each.parts))
         return [each]
 
     return Result(y, pullback)
@@ -130,17 +137,9 @@ def _over_positions(x: Signal, terms: float, context: Context) -> Result:
 
     def pullback(cotangent: Cotangent) -> Contributions:
         share = cotangent.times(factor / x.places.total)
-        return [replace(share, parts=tuple(_everywhere(part, len(x.places)) for part in share.parts))]
+        return [replace(share, parts=tuple(part.everywhere(len(x.places)) for part in share.parts))]
 
     return Result(y, pullback)
-
-
-def _everywhere(part: Part, points: int) -> Part:
-    """Return the gradient of a mean with respect to all positions, which have the same one."""
-    inner = np.broadcast_to(part.inner, (SAMPLES, points, SAMPLES, points)).copy()
-    if part.known:
-        return replace(part, inner=inner)
-    return Part(part.slope, inner, noise=part.noise)
 
 
 def _means_of_positions(x: Signal, positive: bool, context: Context) -> Array:
