@@ -126,6 +126,7 @@ _IN_TEXTS = [
     _of_text("attention, causal", partial(nets.attention, causal=True)),
     _of_text("attention, RoPE, 2 keys for 8 heads", partial(nets.Grouped, CHANNELS, 8, 2)),
     _of_text("mean over positions", _function(lambda x: torch.tanh(x).mean(1))),
+    _of_text("largest over positions", _function(lambda x: torch.tanh(x).amax(1))),
     _of_text("linear over positions", partial(nets.Mixing, 16)),
     _of_text("softmax over positions", partial(nn.Softmax, 1)),
     _of_text("positions to channels", _function(lambda x: x.flatten(1)), read=16 * CHANNELS),

@@ -144,6 +144,17 @@ def test_parts_of_a_kernel():
     assert found[joined].law.variance == pytest.approx(14 / 3)
 
 
+def test_parts_of_a_kernel_learn_their_share():
+    """As a packed projection does, of which attention to other words takes one part for queries."""
+    m = Maker()
+    x = m.input(8, N)
+    packed = m.weight(3 * N, N, variance=1 / N)
+    one = m.node("linear", x, m.slice(packed, 0, 0, N), shape=(8, N), equation="ab,cb->ac")
+    rest = m.node("linear", x, m.slice(packed, 0, N, 3 * N), shape=(8, 2 * N), equation="ab,cb->ac")
+    y = m.linear(m.apply("add", m.apply("tanh", one), m.slice(rest, 1, 0, N)), N)
+    agree(m.graph(y), [one, rest, y], {x: InputLaw()})
+
+
 def test_parts_of_a_constant():
     m = Maker()
     c = m.constant(((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)), 2, 3)

@@ -41,6 +41,18 @@ def test_positions_beside_tokens():
     agree(m.graph(y), [x, y], {ids: TOKENS})
 
 
+@pytest.mark.parametrize("places", [(0, 1, 2, 3, 4, 5), (7,) * 6], ids=["positions", "types"])
+def test_some_rows_of_a_table(places):
+    """Of a table of 20 rows six are read, once each, or one by all: the others learn nothing."""
+    m = Maker()
+    ids = m.tokens(4, 6)
+    x = m.embedding(ids, m.weight(50, N, variance=1.0))
+    numbers = m.node("constant", shape=(6,), dtype="int64", value=places)
+    rows = m.embedding(numbers, m.weight(20, N, variance=0.5))
+    y = m.linear(m.apply("tanh", m.apply("add", x, rows)), N)
+    agree(m.graph(y), [x, y], {ids: TOKENS})
+
+
 def test_rows_of_constants():
     m = Maker()
     y = m.embedding(m.constant((0, 1, 2), 3), m.weight(8, N, variance=0.5))

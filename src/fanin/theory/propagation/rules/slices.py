@@ -121,7 +121,9 @@ def _part_of_kernel(kernel: Kernel, node: Node) -> Kernel:
         each = kernel.shape[kernel.axis] / len(parts)
         inside = parts[int(min(index) / each) : math.ceil((max(index) + 1) / each)]
         law, parts = (inside[0], ()) if len(inside) == 1 else (law, inside)
-    return replace(kernel, law=law, parts=parts, shape=node.shape)
+    # A part has its share of the weight's values, and so of their mean.
+    share = math.prod(node.shape) / math.prod(kernel.shape)
+    return replace(kernel, law=law, parts=parts, shape=node.shape, factor=kernel.factor * math.sqrt(share))
 
 
 def _part_of_constant(value: Fixed, node: Node) -> Fixed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
     if not isinstance(table, Kernel) or table.law is None:
         return Result(Unknown(f"{node.name}: nobody knows what its table is distributed by"))
     if isinstance(ids, Fixed | Kernel):  # a table of places, such as relative positions
-        return Result(Kernel(table.law, node.shape, table.weight, table.factor))
+        return Result(_rows(ids, table, node))
     if not isinstance(ids, Tokens):
         return Result(Unknown(f"{node.name}: it looks up what are no tokens"))
     rows = table.shape[0]
@@ -57,6 +58,19 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
         return [None, None]
 
     return Result(y, pullback)
+
+
+def _rows(ids: Fixed | Kernel, table: Kernel, node: Node) -> Kernel:
+    """Return the rows of places: each another one, all of them the same, or some several times."""
+    shape, distinct = node.shape, 0
+    if isinstance(ids, Fixed) and ids.array is not None:
+        distinct = np.unique(ids.array).size
+    if distinct == 1:
+        shape = (*(1 for _ in shape[:-1]), shape[-1])
+    # Rows that are read have their share of the table's values; uses of the same one are counted elsewhere.
+    once = distinct in (1, math.prod(node.shape[:-1]))
+    factor = math.sqrt(distinct / table.shape[0]) if once else 1.0
+    return Kernel(table.law, shape, table.weight, table.factor * factor)
 
 
 def _known_rows(ids: Fixed, table: Fixed, node: Node) -> Fixed:
