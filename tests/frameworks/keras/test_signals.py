@@ -96,3 +96,25 @@ def check_same(there, here):
     assert gradients == {
         p.name: pytest.approx(p.gradient.value, rel=1e-3, abs=1e-12) for p in here.parameters
     }
+
+
+def recurrent(layer):
+    return keras.Sequential([keras.Input((20, 32)), layer(64)])
+
+
+@pytest.mark.parametrize("layer", [keras.layers.GRU, keras.layers.LSTM, keras.layers.SimpleRNN])
+def test_steps_that_go_together(layer):
+    """Gates are parts of one product, which go from step to step as what is read does."""
+    inputs = fanin.Inputs((8, 20, 32), position=0.9)
+    predicted = fanin.propagate(lambda: recurrent(layer), inputs=inputs)
+    measured = fanin.measure(lambda: recurrent(layer), inputs=inputs, seeds=20, progress=False)
+    (name,) = (name for name, one in predicted.items() if one.type == layer.__name__)
+    assert predicted[name].forward.q.value == pytest.approx(measured[name].forward.q.value, rel=0.06)
+
+
+def test_a_forget_gate_has_a_bias_of_its_own():
+    bias = next(
+        w for w in fanin.trace(recurrent(keras.layers.LSTM), inputs=(8, 20, 32)).weights if "bias" in w.name
+    )
+    assert [law.mean for law in bias.parts] == [0.0, 1.0, 0.0, 0.0]
+    assert bias.source == "tensor"

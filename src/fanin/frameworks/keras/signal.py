@@ -11,6 +11,7 @@ import keras
 
 from fanin.errors import FaninError
 from fanin.frameworks.keras.build import canonical_paths, unnumbered
+from fanin.frameworks.keras.gates import laws_of_gates
 from fanin.graph.signal import SignalGraph
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def signal_graph(
         >>> [node.op for node in graph if node.op != "parameter"]
         ['input', 'linear', 'reshape', 'elementwise', 'elementwise']
     """
+    laws = {**laws_of_gates(model), **(laws or {})}
     if backend_of(model) == "torch":
         return _on_torch(model, inputs, train, laws)
     from fanin.frameworks.jax.graph.convert import converted

@@ -225,8 +225,19 @@ class Context:
             return np.full((1, 1, 1), law.mean)
         rows, points = "channel" in roles, "position" in roles
         columns = len(like) if points else 1
-        drawn = self.normals.take(columns) if rows else np.zeros((1, columns))
-        return law.mean + math.sqrt(law.variance) * drawn[:, None, :]
+        if rows:
+            return self.elements(kernel, columns)
+        return law.mean + math.sqrt(law.variance) * np.zeros((1, 1, columns))
+
+    def elements(self, kernel: Kernel, columns: int = 1) -> Array:
+        """Return a draw of a weight along its last axis, of channels, by part, (rows, 1, columns)."""
+        law, parts, width = kernel.law, kernel.parts, kernel.shape[-1]
+        assert law is not None
+        if not parts or kernel.axis != len(kernel.shape) - 1:
+            parts = (law,)
+        mean, sd = np.array([(part.mean, math.sqrt(part.variance)) for part in parts]).T
+        part = self.channels(width) * len(parts) // width
+        return mean[part, None, None] + sd[part, None, None] * self.normals.take(columns)[:, None, :]
 
     def spanned(self, shape: tuple[int, ...], node: Node) -> set[AtomRole]:
         """Return the roles of the axes that a value of a shape spans beside a node's."""

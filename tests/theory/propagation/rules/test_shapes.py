@@ -2,6 +2,7 @@
 
 import pytest
 
+from fanin.graph.signal import Law
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Kernel, Unknown
@@ -118,3 +119,14 @@ def test_reshaped_kernel():
     assert isinstance(found, Kernel)
     assert found.shape == (24,)
     assert found.law.variance == 2.0
+
+
+def test_parts_of_a_weight_stay_on_their_axis():
+    """A bias of gates is put beside a batch, split into rows, or turned."""
+    m = Maker()
+    laws = Law(0.0, 0.0), Law(1.0, 0.0)
+    bias = m.weight(8, variance=0.25, parts=laws)
+    beside, split = m.reshape(bias, 1, 8), m.reshape(bias, 4, 2)
+    found = run(m.graph(beside, split), {}).values
+    assert (found[beside].axis, found[beside].parts) == (1, laws)
+    assert not found[split].parts

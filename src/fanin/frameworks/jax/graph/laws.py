@@ -42,8 +42,8 @@ def weights_of(call: Call, laws: Mapping[str, Any]) -> list[Weight]:
 def _weight(leaf: Leaf, laws: Mapping[str, Any], declared: Mapping[str, Law | None]) -> Weight:
     law, source, parts, axis = None, "", (), 0
     if leaf.name in laws:
-        given, source = laws[leaf.name], "plan"
-        law = given if isinstance(given, Law) else given.law
+        given = laws[leaf.name]
+        law, source = given if isinstance(given, Law) else given.law, getattr(given, "source", "plan")
         parts, axis = getattr(given, "parts", ()), getattr(given, "axis", 0)
     elif _is_real(leaf.value):
         law, source = of_values(leaf.value), "tensor"

@@ -137,7 +137,9 @@ class _Recurrence:
         for value in self.inputs[self.carried :]:
             assert isinstance(value, Signal)
             whole = np.broadcast_to(value.values, (*value.values.shape[:2], len(self.places)))
-            found.append(replace(value, values=whole[..., point : point + 1], places=Places(), chain=None))
+            # A step's channels go with those of other steps: no part of them may be drawn anew.
+            here = whole[..., point : point + 1]
+            found.append(replace(value, values=here, places=Places(), chain=None, normal=False))
         return found
 
     def _step(self, given: list[Value]) -> _Step:

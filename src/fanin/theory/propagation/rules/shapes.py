@@ -52,13 +52,24 @@ def _of_other_positions(x: Signal, node: Node, total: int, width: int, context: 
 
 
 def _reshaped(kernel: Kernel, node: Node) -> Kernel:
-    axis = 0
-    if kernel.parts:
-        if node.op != "permute":
-            keeps = len(node.shape) > kernel.axis and node.shape[kernel.axis] == kernel.shape[kernel.axis]
-            return replace(kernel, shape=node.shape, parts=kernel.parts if keeps else ())
-        axis = node["axes"].index(kernel.axis)
+    axis = _new_axis(kernel, node) if kernel.parts else 0
+    if axis is None:
+        return replace(kernel, shape=node.shape, axis=0, parts=())
     return replace(kernel, shape=node.shape, axis=axis)
+
+
+def _new_axis(kernel: Kernel, node: Node) -> int | None:
+    """Return the axis that the one of a kernel's parts is then; None where it is split or joined."""
+    if node.op == "permute":
+        return node["axes"].index(kernel.axis)
+    before, after = (
+        [axis for axis, size in enumerate(shape) if size > 1] for shape in (kernel.shape, node.shape)
+    )
+    same = [kernel.shape[axis] for axis in before] == [node.shape[axis] for axis in after]
+    if same:
+        return after[before.index(kernel.axis)]
+    kept = len(node.shape) > kernel.axis and node.shape[kernel.axis] == kernel.shape[kernel.axis]
+    return kernel.axis if kept else None
 
 
 def _laid_out(value: Fixed, node: Node) -> Fixed:

@@ -119,8 +119,7 @@ class Steps:
             return np.zeros((1, 1, 1))
         if name not in self.biases:
             law = value.law
-            drawn = context.normals.take(1)[:, None, :] if law.variance else 0.0
-            self.biases[name] = law.mean + np.sqrt(law.variance) * drawn
+            self.biases[name] = context.elements(value) if law.variance else np.full((1, 1, 1), law.mean)
         return self.biases[name]
 
     def start_back(self, *, together: bool) -> None:
