@@ -46,12 +46,13 @@ _LITTLE = 1e-3
 """What gradients have along signals is left out where it is less than this share of them."""
 
 
-def curvature(cotangent: Cotangent, y: Signal) -> Curvature | None:
+def curvature(cotangent: Cotangent, y: Signal, *, own: float = 1.0) -> Curvature | None:
     """Return second derivatives with respect to normal values at two places; None where there are none.
 
     Args:
         cotangent: The gradient.
         y: The values, which all factors of the gradient depend on.
+        own: By what to multiply those of functions of each channel, of which later layers know nothing.
     """
     parts = [part for part in cotangent.parts if _curved(part)]
     if not parts:
@@ -63,8 +64,8 @@ def curvature(cotangent: Cotangent, y: Signal) -> Curvature | None:
     for part in parts:
         slopes = _flat(part.slope[::step], y.places)
         if len(slopes) > 1:
-            own = score.of(slopes) * part.inner.reshape(size, size)
-            products, traces = products + own, traces + y.width * score.rest * own
+            here = own * score.of(slopes) * part.inner.reshape(size, size)
+            products, traces = products + here, traces + y.width * score.rest * here
         if part.curvature is not None:
             both, level = slopes.T @ slopes / len(slopes), np.mean(slopes**2, axis=0)
             behind = part.curvature.times(

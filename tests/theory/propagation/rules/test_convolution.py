@@ -84,6 +84,15 @@ def test_before_a_global_mean(window, function):
     agree(m.graph(out), [], parameters=0.04)
 
 
+def test_a_depthwise_one_before_a_global_mean():
+    """What one channel has in common by chance is little of what the layer behind it sums over."""
+    m = Maker()
+    x = m.input(4, 64, 8, 8)
+    y = m.convolution(x, 64, (3, 3), padding=1, groups=64, bias=0.0)
+    y = m.apply("relu", m.convolution(y, 64, (1, 1), bias=0.0))
+    agree(m.graph(m.reduce(y, "mean", (2, 3))), [], parameters=0.05)
+
+
 def test_what_chance_does_in_two_layers():
     m = Maker()
     x = m.input(4, 16, 8, 8)

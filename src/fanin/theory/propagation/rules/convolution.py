@@ -64,7 +64,9 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
     def pullback(cotangent: Cotangent) -> Contributions:
         found, curved = cotangent.covariance(places), curvature(cotangent, y)
         seen = context.seen_back(cotangent, y)
-        more = gained(curved, windows, scale, over_windows(x, taps, axes, node["groups"]))
+        # A function's slopes go with the chance of a channel's own group, later layers with that of all.
+        chance, of_group = (over_windows(x, taps, axes, groups) for groups in (1, node["groups"]))
+        more = gained(curvature(cotangent, y, own=of_group / chance), windows, scale, chance)
         of_kernel = OfKernel.over(found, windows, places, x.examples, more)
         outputs.take_down(of_kernel.times(1 / len(reads)), cotangent, y)
         back = cotangent.through(returns * geometry.back(found, x.places), seen)
