@@ -685,3 +685,13 @@ def test_the_end_of_a_model_may_be_a_prior_but_no_saturated_tanh(function, share
     shown = vitals([layer("0"), layer("1"), end], output=output, target=Target(variance=0.4))
     assert codes(shown) == found
     assert not codes(shown, "error")
+
+
+@pytest.mark.parametrize(("source", "found"), [(1.0, []), (0.004, ["INP103"]), (None, [])])
+def test_models_that_divide_their_input_once_more(source, found):
+    """As a layer of rescaling does behind a loader that has divided pixels, too."""
+    first = layer("0", source=source)
+    assert codes(vitals([first, layer("1")])) == found
+    several = tuple(Input(name, (32, 20), spread(1.0), (1.0, 1.0)) for name in "01")
+    assert not codes(vitals([first, layer("1")], inputs=several))
+    assert not codes(vitals([first, layer("norm", kind="norm"), layer("1")]))

@@ -117,7 +117,8 @@ class UnevenFeatures(Rule):
 class SmallInput(Rule):
     """Inputs are too small, as if they were normalized twice.
 
-    **What it checks.** The standard deviation of an input, below 0.05, where no norm follows the first layer.
+    **What it checks.** The standard deviation of an input, below 0.05, where no norm follows the first layer,
+    or of one input the scale of what the first layer reads, as the model itself may divide it once more.
     Sparse inputs, most of which is 0, are left out where the rest is of a scale above 0.05, and so is what no
     layer with weights reads, where there are several inputs.
 
@@ -135,15 +136,19 @@ class SmallInput(Rule):
     def look(self, vitals: Vitals) -> Iterator[Finding]:
         """Yield the inputs that are too small."""
         for given in _data(vitals):
-            first = _first(vitals)
-            if not 0 < given.values.sd < _SMALL or _is_sparse(given) or not _is_read(vitals, given):
+            first, read = _first(vitals), _as_read(vitals, given)
+            small = min(given.values.sd, read)
+            if not 0 < small < _SMALL or _is_sparse(given, min(given.values.scale, read)):
                 continue
-            if first is not None and _norm_follows(vitals, first):
+            if (small == given.values.sd and not _is_read(vitals, given)) or (
+                first is not None and _norm_follows(vitals, first)
+            ):
                 continue
+            made = f", and its first layer reads numbers of {read:.2g}" if small == read else ""
             yield self.finding(
                 f"input {given.name}",
-                f"{_named(given)} has a standard deviation of {given.values.sd:.2g}.",
-                observed=given.values.sd,
+                f"{_named(given)} has a standard deviation of {given.values.sd:.2g}{made}.",
+                observed=small,
                 expected=f"above {_SMALL}",
                 fix=_STANDARDIZE,
             )
@@ -195,10 +200,18 @@ def _is_read(vitals: Vitals, given: Input) -> bool:
     return len(vitals.inputs) == 1 or _is_multiplied(vitals, given)
 
 
-def _is_sparse(given: Input) -> bool:
-    """Return whether most values are 0, and those that are not are far from it."""
+def _is_sparse(given: Input, scale: float) -> bool:
+    """Return whether most values are 0, and those that are not are far from it, of what is of a scale."""
     share = 1 - given.zeros
-    return share < _SPARSE and given.values.scale > _SMALL * math.sqrt(share)
+    return share < _SPARSE and scale > _SMALL * math.sqrt(share)
+
+
+def _as_read(vitals: Vitals, given: Input) -> float:
+    """Return the scale of what the first layer reads of the only input, infinite where that says nothing."""
+    first = _first(vitals)
+    alone = len(vitals.inputs) == 1 and not given.tokens
+    read = first.source if first is not None and first.kind == "weights" and alone else None
+    return math.inf if read is None else read
 
 
 def _data(vitals: Vitals) -> Iterator[Input]:
