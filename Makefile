@@ -1,7 +1,7 @@
 # make demo   the seed's study, 4 initializers x 100 seeds: a ranking here, a report in demo.html
 # make test   the whole test suite
 # make lint   ruff, pyright, import-linter
-# make bench  fanin beside its peers, as ratios (half an hour; ARGS=peers runs one section)
+# make bench  fanin beside its peers, as ratios (an hour; ARGS=peers runs one section)
 # Each target makes .venv and installs what it needs, once.
 
 PYTHON ?= python3
