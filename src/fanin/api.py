@@ -690,7 +690,7 @@ def _made(model: Any, options: Mapping[str, Any]) -> tuple[Any, Callable[[], Any
 
     if isinstance(model, str):
         made, _ = _made(as_model(model), options)
-        return made, lambda: as_model(model)
+        return _declaring(made, lambda: as_model(model)), lambda: as_model(model)
     if is_model(model) and framework_of(model) == "jax":
         raise FaninError(
             "A pytree of arrays says nothing of what is computed with them.",

@@ -218,3 +218,23 @@ def test_inputs_by_name_and_of_another_type():
     measured, predicted = (verb(Two(), inputs=inputs) for verb in (fanin.measure, fanin.propagate))
     assert measured["a"].shape == predicted["a"].shape == (6, 3)
     assert predicted.inputs == "x: 6 × 4, N(0, 1); scale: 6 × 1, data of mean and variance 2, 0"
+
+
+def test_models_of_a_file_that_are_made_on_meta_are_watched(tmp_path):
+    """What a constructor draws by itself is seen as it is made, and not afterwards."""
+    file = tmp_path / "model.py"
+    file.write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.gate = torch.nn.Parameter(1 + 0.5 * torch.randn(16))\n"
+        "    def forward(self, x):\n"
+        "        return self.gate * x\n"
+        "def make():\n"
+        "    with torch.device('meta'):\n"
+        "        return Net()\n"
+    )
+    profile = fanin.propagate(f"{file}:make", inputs=(8, 16))
+    (layer,) = profile.values()
+    assert layer.forward.q.value == pytest.approx(1.25, rel=0.02)

@@ -122,6 +122,19 @@ def test_kernels_of_parts():
     agree(m.graph(one, two), [x, one, two], {x: LAW})
 
 
+def test_a_bias_of_parts():
+    """As that of an LSTM's gates in Keras, of which the forget gate's is 1."""
+    from fanin.graph.signal import Law
+
+    m = Maker()
+    x = m.input(4, N)
+    bias = m.weight(2 * N, mean=0.5, variance=0.25, parts=(Law(0.0, 0.0), Law(1.0, 0.0)))
+    kernel = m.weight(2 * N, N, variance=1 / N)
+    y = m.node("linear", x, kernel, bias, shape=(4, 2 * N), equation="ab,cb->ac")
+    gate, forget = (m.apply("sigmoid", m.slice(y, 1, first, first + N)) for first in (0, N))
+    agree(m.graph(m.linear(gate, N), m.linear(forget, N)), [y, gate, forget], {x: LAW})
+
+
 def test_before_a_mean_over_positions():
     """Inputs of two positions overlap by chance, and where both are on with them."""
     m = Maker()

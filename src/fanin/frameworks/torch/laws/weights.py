@@ -140,6 +140,5 @@ def _notes(weights: Mapping[str, Weight], told: Declared | None) -> tuple[str, .
     elif told is not None and told.contested:
         why = f"; {', '.join(told.contested)} shares it with a layer that draws it otherwise"
     told_how = ": give the function that makes the model, which shows it" if why else ""
-    return (
-        f"What {len(unknown)} parameters are distributed by is unknown, {unknown[0]} first{why}{told_how}.",
-    )
+    many = f"{len(unknown)} parameters are" if len(unknown) > 1 else "a parameter is"
+    return (f"What {many} distributed by is unknown, {unknown[0]} first{why}{told_how}.",)

@@ -84,12 +84,15 @@ class Outputs:
         """Return the outputs whose sums have these second moments."""
         law = self.kernel.law
         assert law is not None
-        bias = self._bias
-        values = self.context.population(wanted + self._of_bias(len(places)))
+        bias, apart = self._bias, self._bias_apart
+        values = self.context.population(wanted + (0.0 if apart else self._of_bias(len(places))))
         profile = self._profile(len(values))
         if profile is not None:
             values = values * np.sqrt(profile)[:, None, None]
-        values = values + (bias.law.mean if bias and bias.law else 0.0)
+        if apart:
+            values = values + self.context.elements(apart)
+        else:
+            values = values + (bias.law.mean if bias and bias.law else 0.0)
         if law.mean:
             values = values + law.mean * self.fan_in * np.mean(self.x.values, axis=0, keepdims=True)[..., :1]
         width = self.context.size(self.node.name, "channel")
@@ -101,7 +104,7 @@ class Outputs:
             self.x.examples,
             self._seen,
             chain=chain,
-            normal=True,
+            normal=apart is None,
             profile=profile,
             terms=max(self.fan_in, 1.0),
         )
@@ -141,6 +144,14 @@ class Outputs:
     def _bias(self) -> Kernel | None:
         bias = self.rest[0] if self.rest else None
         return bias if isinstance(bias, Kernel) and bias.law is not None else None
+
+    @property
+    def _bias_apart(self) -> Kernel | None:
+        """A bias whose parts have other means, as that of a forget gate has: channels are not alike then."""
+        bias = self._bias
+        if bias is None or len(bias.shape) > 1 or len({part.mean for part in bias.parts}) < 2:
+            return None
+        return bias
 
     def _profile(self, rows: int) -> Array | None:
         """Return the relative variance along the output channels, where parts of a kernel differ."""
