@@ -76,10 +76,9 @@ def _operation(name: str, cell: Record) -> str:
     found = [cell[quantity] for quantity in _QUANTITIES]
     verdicts = {one["verdict"] for one in found if one}
     verdict = next(one for one in ("missed", "within noise", "met") if one in verdicts)
-    where = {"met": ""}.get(
-        verdict, ": " + ", ".join(one["where"] for one in found if one["verdict"] == verdict)
-    )
-    return f"| {name} | {' | '.join(_shown(one) for one in found)} | {verdict}{where} |"
+    if verdict != "met":
+        verdict += ": " + ", ".join(one["where"] for one in found if one and one["verdict"] == verdict)
+    return f"| {name} | {' | '.join(_shown(one) for one in found)} | {verdict} |"
 
 
 def bars(table: dict[str, Record], types: dict[str, Record]) -> list[str]:

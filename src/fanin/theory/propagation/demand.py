@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from fanin.graph.axes import Axes
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.rules.extremes import FOLLOWED
 from fanin.theory.propagation.rules.pools import LARGEST
@@ -20,13 +21,17 @@ _OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent"
 """Ops whose values have points of their own; others share those of what they read."""
 
 
-def points_needed(graph: SignalGraph) -> Mapping[str, int]:
+def points_needed(graph: SignalGraph, axes: Mapping[str, Axes]) -> Mapping[str, int]:
     """Return the points of a block that each node's value needs.
+
+    Args:
+        graph: The model.
+        axes: Of each node's value.
 
     Example:
         >>> window = {"kind": "max", "window": (3, 3)}
         >>> nodes = (Node("x", "input"), Node("y", "pool", ("x",), attributes=window))
-        >>> dict(points_needed(SignalGraph(nodes)))
+        >>> dict(points_needed(SignalGraph(nodes), {}))
         {'x': 54, 'y': 2}
     """
     group = _groups(graph)
@@ -36,9 +41,9 @@ def points_needed(graph: SignalGraph) -> Mapping[str, int]:
             read = group[node.inputs[0]]
             needed[read] = max(needed[read], min(_WINDOWS * needed[group[node.name]] * window, _MOST))
         if node.op == "reduce" and node["function"] in ("max", "min"):
-            shape = graph[node.inputs[0]].shape
-            every = math.prod(shape[axis] for axis in node["axes"])
-            if every <= FOLLOWED:
+            atoms = [atom for axis in node["axes"] for atom in axes[node.inputs[0]][axis]]
+            every = math.prod(atom.size for atom in atoms)
+            if {atom.role for atom in atoms} == {"position"} and every <= FOLLOWED:
                 needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], every)
         if node.op == "reduce" and graph[node.inputs[0]].get("function") == "square":
             needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], _OF_LENGTHS)

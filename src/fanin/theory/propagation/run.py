@@ -128,7 +128,7 @@ def run(
     axes = axes_of(graph)
     graph = gathered(graph, axes)
     blocks = _unrolled(graph, axes) | _blocks(graph)
-    points = points_needed(graph)
+    points = points_needed(graph, axes)
     rows = rows or _rows_for(graph, blocks, points)
     context = Context(graph, axes, Normals(rows, seed), points, forward)
     again = Again(graph)

@@ -66,7 +66,8 @@ def convolution(node: Node, inputs: list[Value], context: Context) -> Result:
         seen = context.seen_back(cotangent, y)
         # A function's slopes go with the chance of a channel's own group, later layers with that of all.
         chance, of_group = (over_windows(x, taps, axes, groups) for groups in (1, node["groups"]))
-        more = gained(curvature(cotangent, y, own=of_group / chance), windows, scale, chance)
+        of_groups = curved if node["groups"] == 1 else curvature(cotangent, y, own=of_group / chance)
+        more = gained(of_groups, windows, scale, chance)
         of_kernel = OfKernel.over(found, windows, places, x.examples, more)
         outputs.take_down(of_kernel.times(1 / len(reads)), cotangent, y)
         back = cotangent.through(returns * geometry.back(found, x.places), seen)
