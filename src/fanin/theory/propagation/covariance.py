@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fanin.theory.propagation.draws import Array, Normals, graded
+from fanin.theory.propagation.draws import Array, Source, graded
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 
 Covariance = Array
@@ -82,7 +82,7 @@ def _blocks(matrix: Array, places: Places) -> Array:
     return found
 
 
-def normal(normals: Normals, wanted: Covariance) -> Array:
+def normal(normals: Source, wanted: Covariance) -> Array:
     """Return a normal population of mean 0 that has these second moments, (rows, samples, points).
 
     Sums and differences of the two examples are independent, with covariances same + apart, same - apart.

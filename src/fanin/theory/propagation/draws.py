@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,16 @@ one_thread = threadpool_limits.wrap(limits=1)
 
 _TOGETHER = 32  # columns of one net; what meets in one function was mostly drawn close together
 _PARTS = 128  # of the channels, which may differ along their axis
+
+
+class Source(Protocol):
+    """Where columns of standard normal numbers come from."""
+
+    rows: int
+
+    def take(self, columns: int) -> Array:
+        """Return the next columns, (rows, columns)."""
+        ...
 
 
 class Normals:

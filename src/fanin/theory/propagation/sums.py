@@ -50,6 +50,18 @@ def traces(one: Covariance, other: Covariance, places: Places, examples: int) ->
     return trace, squares
 
 
+def composed(one: Array, other: Array, places: Places) -> Array:
+    """Return the product of two matrices over all positions, each (points, points).
+
+    Example:
+        >>> one = np.eye(2) + 1.0
+        >>> composed(one, one, Places((5,))).tolist()  # of 1 and 2 on the diagonal
+        [[8.0, 7.0], [7.0, 8.0]]
+    """
+    (own, common), (others, shared) = (_modes((each, each), 0, places) for each in (one, other))
+    return _unmodes(own * others, common @ shared, places)
+
+
 @dataclass(frozen=True, eq=False)
 class Spectrum:
     """Second moments between all places, as their eigenvalues: sum of values x vectors vectors^T.

@@ -17,8 +17,10 @@ from fanin.theory.propagation.rules.scores import Scoring
 Vectors = NDArray[np.floating[Any]]
 """Drawn in single precision, for the sake of memory."""
 
-_NUMBERS = 1_500_000  # of logits in all, for the sake of memory
-_HEADS = 4, 1024  # fewest and most
+_NUMBERS = 1_500_000, 3_000_000  # of logits, fewest and most, for the sake of memory
+_ALL = 12_000_000  # of all of a graph's, for the sake of time
+_HEADS = 4, 2048  # fewest and most
+_ENOUGH = 8  # draws of each of several numbers, from which their second moments are evened
 _FEATURES = 8  # of values that are drawn; all are alike
 
 
@@ -64,7 +66,8 @@ class Heads:
         """
         places = key[1]
         numbers = SAMPLES * places.total * max(len(query[1]), features)
-        heads = int(np.clip(_NUMBERS // numbers, *_HEADS))
+        attentions = sum(node.op == "attention" for node in context.graph)
+        heads = int(np.clip(np.clip(_ALL // max(attentions, 1), *_NUMBERS) // numbers, *_HEADS))
         q = _at_points(query[0], heads, features, context)
         k = _everywhere(*key, heads, features, context)
         q, k = (_of_one_length(x) if same else x for x, same in zip((q, k), even, strict=True))
@@ -210,8 +213,22 @@ def _at_points(found: Covariance, heads: int, features: int, context: Context) -
     """Return normal vectors at points, (heads, samples, points, features)."""
     points = found.shape[1]
     root = _root(found.reshape(SAMPLES * points, -1))
-    drawn = root @ context.normals.independent((heads, root.shape[1], features))
+    drawn = root @ _even(context.normals.independent((heads, root.shape[1], features)))
     return drawn.reshape(heads, SAMPLES, points, features)
+
+
+def _even(drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return standard normal numbers whose second moments over all heads are those of standard normal ones.
+
+    Args:
+        drawn: (heads, numbers, features).
+    """
+    size, rank = drawn.shape[1], drawn.shape[0] * drawn.shape[2]
+    if rank < _ENOUGH * size:
+        return drawn
+    flat = drawn.transpose(1, 0, 2).reshape(size, rank)
+    values, vectors = np.linalg.eigh(flat @ flat.T / rank)
+    return np.asarray((vectors / np.sqrt(values)) @ vectors.T, np.float32) @ drawn
 
 
 def _everywhere(found: Covariance, places: Places, heads: int, features: int, context: Context) -> Vectors:

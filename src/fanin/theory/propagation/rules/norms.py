@@ -17,6 +17,7 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import (
     Covariance,
+    covariance,
     joined,
     second_moment,
     split,
@@ -25,6 +26,7 @@ from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import overlap
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.rules.freedom import level, with_moments, without_means
 from fanin.theory.propagation.signal import (
     STILL,
     Chain,
@@ -35,8 +37,9 @@ from fanin.theory.propagation.signal import (
     Signal,
     Unknown,
     Value,
+    spread,
 )
-from fanin.theory.propagation.sums import Spectrum
+from fanin.theory.propagation.sums import Spectrum, composed
 
 _IDENTITY = Law(1.0, 0.0)
 _ZERO = Law(0.0, 0.0)
@@ -51,7 +54,7 @@ def norm(node: Node, inputs: list[Value], context: Context) -> Result:
         return Result(Unknown(f"{node.name}: it normalizes no signal"))
     slots = dict(zip(node.get("slots", ()), inputs[1:], strict=False))
     kind = node["kind"]
-    if kind in ("layer", "rms", "group"):
+    if kind in ("layer", "rms") or (kind == "group" and node["groups"] < x.width):
         inner, back = _over_channels(node, x, context)
     elif kind == "batch" and not node.get("train"):
         inner, back = _with_running(node, x, slots)
@@ -67,8 +70,16 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
     places = any(atom.role == "position" for atom in atoms)
     centred = node["kind"] != "rms"
     mean = _mean(x.values, x.places, places) if centred else np.zeros((1, 1, 1))
-    deviation = np.sqrt(_mean((x.values - mean) ** 2, x.places, places) + node["eps"])
-    values = (x.values - mean) / deviation
+    deviations = x.values - mean
+    variance = _mean(deviations**2, x.places, places)
+    deviation = np.sqrt(variance + node["eps"])
+    values, slope = deviations / deviation, 1 / deviation
+    channels = math.prod(atom.size for atom in atoms if atom.role == "channel") // (node.get("groups") or 1)
+    if places:
+        inner, inverse = _of_groups(deviations, x, channels, centred, node["eps"])
+        values, slope = with_moments(values, x.places, inner), np.sqrt(np.full((1, 1, 1), inverse))
+    else:
+        slope = slope * np.sqrt(1 + _spread(x, channels) * (variance / deviation**2) ** 2)
     chain = None
     if x.chain is not None and not places and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
         inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
@@ -76,17 +87,38 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
     y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal, exact=True)
 
     seen = context.seen(x)
+    alone = len(context.graph.readers[node.inputs[0]]) == 1
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        # Of what is independent of the signal, means over many channels vanish.
         parts = tuple(
-            part.with_slope(_projected(part.slope, y, centred, places)) if part.known else part
+            part.with_slope(_projected(part.slope, y, centred, places))
+            if part.known
+            else without_means(part, y, channels, centred=centred, places=places, alone=alone)
             for part in cotangent.parts
         )
         back = replace(cotangent, parts=parts, chance=cotangent.chance - seen)
-        return [back.times(1 / deviation)]
+        return [back.times(slope)]
 
     return y, pullback
+
+
+def _spread(x: Signal, channels: int) -> float:
+    """Return the relative variance of a norm's statistics, by which E[1 / v] is larger than 1 / E[v]."""
+    return float(np.var(x.chance[1]) + spread(x.values, x.places, 1)[1] / channels)
+
+
+def _of_groups(
+    deviations: Array, x: Signal, channels: int, centred: bool, eps: float
+) -> tuple[Covariance, float]:
+    """Return E[y y'] and E[1 / v] of a norm over some channels and all positions of an example."""
+    found = covariance(deviations, x.places)
+    if centred:
+        found = found - level(found, x.places.pairs) / channels
+    inner, inverse = _normalized(found, x, channels, across=False, eps=eps)
+    of_one, of_all = (spread(x.values, x.places, examples)[0] for examples in (1, x.examples))
+    # What came before is known of all examples: of one of them it is as much more as of the values.
+    before = np.var(x.chance[0]) * of_one / of_all if of_all else 0.0
+    return inner, inverse * float(1 + before)
 
 
 def _projected(slope: Array, y: Signal, centred: bool, places: bool) -> Array:
@@ -132,11 +164,12 @@ def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkn
     counts = _counts(x.places, x.examples, across)
     if np.sum(counts > 0) == 0 or (across and x.examples * x.places.total == 1):
         return Unknown(f"{node.name}: it normalizes a single value"), _none
-    level = _level(x.covariance, counts, across)
-    variance = second_moment(x.covariance - level, x.places)
+    centred = x.covariance - _level(x.covariance, counts, across)
+    variance = second_moment(centred, x.places)
     if variance <= 0:
         return Unknown(f"{node.name}: a channel has the same value everywhere"), _none
-    inner, inverse = _normalized(x.covariance - level, x, across, node["eps"])
+    inner, inverse = _normalized(centred, x, 1, across=across, eps=node["eps"])
+    inverse *= 1 + 2 * max(x.overlap - 1 / x.terms, 0.0)
     values = context.population(inner)
     y = Signal(values, x.places, x.width, x.examples, STILL, normal=True, exact=True)
     y = _rooted(y)
@@ -163,19 +196,12 @@ def _counts(places: Places, examples: int, across: bool) -> Array:
 
 def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
     """Return what subtracting a channel's mean takes away: m_i + m_j - m, means over one place and both."""
-    if across:
-        rows = np.sum(counts * found, axis=(2, 3)) / np.sum(counts, axis=(2, 3))
-        weights = np.sum(counts, axis=(2, 3))
-        mean = float(np.sum(rows * weights) / np.sum(weights))
-        return rows[:, :, None, None] + rows[None, None] - mean
-    weights = counts[0].sum(axis=1) / counts[0].sum()
-    same, apart = split(found)
-    inside = np.sum(counts[0] * same, axis=1) / counts[0].sum(axis=1)
-    between = apart @ weights
-    return joined(
-        inside[:, None] + inside[None] - float(inside @ weights),
-        between[:, None] + between[None] - float(between @ weights),
-    )
+    if not across:
+        return level(found, counts[0])
+    rows = np.sum(counts * found, axis=(2, 3)) / np.sum(counts, axis=(2, 3))
+    weights = np.sum(counts, axis=(2, 3))
+    mean = float(np.sum(rows * weights) / np.sum(weights))
+    return rows[:, :, None, None] + rows[None, None] - mean
 
 
 def _mean_of_pairs(found: Covariance, counts: Array, across: bool) -> float:
@@ -185,25 +211,45 @@ def _mean_of_pairs(found: Covariance, counts: Array, across: bool) -> float:
     return float(np.sum(counts[0] * split(found)[0]) / np.sum(counts[0]))
 
 
-def _normalized(centred: Covariance, x: Signal, across: bool, eps: float) -> tuple[Covariance, float]:
-    r"""Return E[y y'] of normalized values, and E[1 / (v + eps)], with the chance in a channel's v.
+def _normalized(
+    centred: Covariance, x: Signal, channels: int, *, across: bool, eps: float
+) -> tuple[Covariance, float]:
+    r"""Return E[y y'] of normalized values, and E[1 / (v + eps)], with the chance in v.
 
-    v is sum l z^2 / N, of normal z and the eigenvalues l of the products C of all N places. With
-    p(t) = e^(-eps t) prod (1 + 2 t l / N)^(-1/2),
+    v is sum l z^2 / N, of normal z and the eigenvalues l of the second moments of all N places of all
+    channels. With p(t) = e^(-eps t) prod (1 + 2 t l / N)^(-1/2),
 
         E[1 / (v + eps)] = int_0^inf p(t) dt,  E[l z^2 / (v + eps)] = int_0^inf p(t) l / (1 + 2 t l / N) dt
-
-    Part of C is chance itself, of relative variance s, which adds 2 s. But v goes with the size of the n
-    weights that made it, by which the gradient grows on: E[|w|^2 / v] has 2 / n less.
     """
     spectrum = Spectrum.of(centred, x.places, max(x.examples, 1) if across else 1)
     values, number = np.maximum(spectrum.values, 0.0), float(np.sum(spectrum.often))
-    level = float(values @ spectrum.often) / number
-    squares = 1 + 2 * np.multiply.outer(_TIMES, values / (number * level))
-    weights = _WEIGHTS * np.exp(-0.5 * np.log(squares) @ spectrum.often - _TIMES * eps / level)
-    inverse = min(float(np.sum(weights)), _MOST) / level
-    inner = spectrum.changed(weights @ (1 / squares) * values / level) if across else centred / (level + eps)
-    return inner, inverse * (1 + 2 * max(x.overlap - 1 / x.terms, 0.0))
+    size = float(values @ spectrum.often) / number
+    squares = 1 + 2 * np.multiply.outer(_TIMES, values / (number * channels * size))
+    weights = _WEIGHTS * np.exp(-0.5 * channels * np.log(squares) @ spectrum.often - _TIMES * eps / size)
+    inverse = min(float(np.sum(weights)), _MOST) / size
+    inner = spectrum.changed(weights @ (1 / squares) * values / size)
+    if not across:
+        inner = joined(split(inner)[0], _between(centred, size + eps, x.places, channels))
+    return inner, inverse
+
+
+def _between(centred: Covariance, size: float, places: Places, channels: int) -> Array:
+    r"""Return E[y y'] of two examples, each with its own v, to second order in the chance of these.
+
+    With 1 / sqrt(v) = (1 - d / 2 + 3 d^2 / 8) / sqrt(E[v]) and normal values,
+
+        E[x x' / sqrt(v v')] = (E[x x'] (1 + 3/4 E[d^2] + 1/4 E[d d']) - (S A + A S) / n N E[v]) / E[v]
+
+    S and A the second moments within an example and between two.
+    """
+    same, apart = split(centred)
+    pairs, number = split(pair_counts(places, SAMPLES)), places.total * size
+    own, shared = (
+        2 * float(np.sum(count * found**2)) / number**2 / channels
+        for count, found in zip(pairs, (same, apart), strict=True)
+    )
+    along = composed(same, apart, places) / (number * channels)
+    return (apart * (1 + 0.75 * own + 0.25 * shared) - along - along.T) / size
 
 
 def _half_line(points: int) -> tuple[Array, Array]:

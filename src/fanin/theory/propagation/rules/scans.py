@@ -79,7 +79,7 @@ class _Recurrence:
         self.places = first.places
         self.carried: int = node["carried"]
         self.names = [each.name for each in self.body if each.op == "input"]
-        self.shared = Steps(first.examples)
+        self.shared = Steps(first.examples, context.normals)
         points = dict.fromkeys((each.name for each in self.body), 2)
         self.inner = replace(context, graph=self.body, axes=axes_of(self.body), points=points)
         order = range(len(self.places))
@@ -191,7 +191,7 @@ class _Recurrence:
 
     def _back_through(self, cotangent: Cotangent, y: Signal, wanted: int) -> list[Cotangent]:
         """Return gradients of the sequences, and take down those of weights and of layers inside."""
-        given = sampled(cotangent, y.places, self.context.normals)
+        given = sampled(cotangent, y.places, self.shared.source_back)
         state: list[Cotangent | None] = [None] * self.carried
         if wanted < self.carried:
             state[wanted] = replace(cotangent, parts=(self._part(given),))
@@ -205,13 +205,21 @@ class _Recurrence:
             inner.append(found)
             state = [found.get(name) for name in self.names[: self.carried]]
             read[point] = [
-                sampled(found[name], Places(), self.context.normals) if name in found else np.zeros((1, 1, 1))
+                sampled(found[name], Places(), self.shared.source_back)
+                if name in found
+                else np.zeros((1, 1, 1))
                 for name in self.names[self.carried :]
             ]
         self.shared.take_down(self.context)
         for layer, name in self.body.layers.items():
             self._take_down(layer, [found.get(name) for found in self._by_point(inner[::-1])])
         return self._sequences(read, cotangent)
+
+    def _sampled(self, cotangent: Cotangent | None) -> Array:
+        """Return a step's gradient as a population."""
+        if cotangent is None:
+            return np.zeros((1, 1, 1))
+        return sampled(cotangent, Places(), self.shared.source_back)
 
     def _part(self, values: Array) -> Part:
         return as_part(values, together=self.shared.together)
@@ -222,10 +230,7 @@ class _Recurrence:
         before = self.context.inside[self.node.name, layer]
         if not known or not isinstance(before.value, Signal):
             return
-        zero = np.zeros((1, 1, 1))
-        values = self._over_steps(
-            [zero if c is None else sampled(c, Places(), self.context.normals) for c in steps]
-        )
+        values = self._over_steps([self._sampled(cotangent) for cotangent in steps])
         whole = replace(known[0], parts=(self._part(values),))
         if before.cotangent is not None:
             whole = before.cotangent + whole

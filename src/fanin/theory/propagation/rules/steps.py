@@ -16,11 +16,12 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import joined, normal, split
-from fanin.theory.propagation.draws import Array, Normals
+from fanin.theory.propagation.draws import Array, Normals, Source
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.linear import terms
 from fanin.theory.propagation.rules.outputs import why_not
 from fanin.theory.propagation.signal import Chain, Contributions, Kernel, Result, Signal, Unknown, Value
+from fanin.theory.propagation.uncorrelated import Uncorrelated
 
 _RANK = 1e-9
 
@@ -37,7 +38,7 @@ class Products:
     read: list[Array] = field(default_factory=list)
     made: list[Array] = field(default_factory=list)
 
-    def of(self, x: Array, normals: Normals) -> Array:
+    def of(self, x: Array, normals: Source) -> Array:
         """Return the products with a step's vectors, (rows, samples), given those of the steps before."""
         rows = normals.rows
         x = np.broadcast_to(x, (rows, x.shape[1]))
@@ -71,10 +72,12 @@ class Steps:
 
     Args:
         examples: Examples of the batch.
+        normals: Where populations come from.
         together: Whether gradients of two examples have anything in common.
     """
 
     examples: int
+    normals: Normals
     together: bool = True
     forward: dict[str, Products] = field(default_factory=dict)
     backward: dict[str, Products] = field(default_factory=dict)
@@ -82,6 +85,11 @@ class Steps:
     biases: dict[str, Array] = field(default_factory=dict)
     added: dict[str, Kernel] = field(default_factory=dict)
     chance: dict[str, Array] = field(default_factory=dict)
+    source: Uncorrelated = field(init=False)
+    source_back: Uncorrelated = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source, self.source_back = Uncorrelated(self.normals), Uncorrelated(self.normals)
 
     def linear(self, node: Node, inputs: list[Value], context: Context) -> Result:
         """Return a step's products with a kernel."""
@@ -94,7 +102,7 @@ class Steps:
             self.forward[node.name] = Products(fan_in * variance)
             self.backward[node.name] = Products(fan_out * variance)
             self.kernels[node.name] = kernel
-        values = self.forward[node.name].of(_flat(x.values), context.normals)[:, :, None]
+        values = self.forward[node.name].of(_flat(x.values), self.source)[:, :, None]
         for bias in inputs[2:]:
             values = values + self.bias(node.name, bias, context)
             if isinstance(bias, Kernel):
@@ -104,8 +112,8 @@ class Steps:
         y = Signal(values, Places(), width, x.examples, seen, Chain(values, seen, lambda z: z))
 
         def pullback(cotangent: Cotangent) -> Contributions:
-            drawn = sampled(cotangent, Places(), context.normals)
-            found = self.backward[node.name].of(_flat(drawn), context.normals)[:, :, None]
+            drawn = sampled(cotangent, Places(), self.source_back)
+            found = self.backward[node.name].of(_flat(drawn), self.source_back)[:, :, None]
             self.chance[node.name] = context.seen_back(cotangent, y)
             part = as_part(found, together=self.together)
             back = replace(cotangent, parts=(part,), chance=self.chance[node.name])
@@ -124,7 +132,7 @@ class Steps:
 
     def start_back(self, *, together: bool) -> None:
         """Begin with another gradient, that of the last step first."""
-        self.together = together
+        self.together, self.source_back = together, Uncorrelated(self.normals)
         for products in self.backward.values():
             products.read.clear()
             products.made.clear()
@@ -197,7 +205,7 @@ def split_up(cotangent: Cotangent, places: Places) -> list[tuple[Cotangent, bool
     return [(replace(cotangent, parts=parts), together) for parts, together in kept if parts]
 
 
-def sampled(cotangent: Cotangent, places: Places, normals: Normals) -> Array:
+def sampled(cotangent: Cotangent, places: Places, normals: Source) -> Array:
     """Return a population of a gradient, (rows, samples, points)."""
     found = np.zeros((normals.rows, SAMPLES, len(places)))
     for part in cotangent.parts:
