@@ -32,12 +32,12 @@ def test_errors_go_along_signals(function, outs):
     agree(m.graph(y), before, loss="mse")
 
 
-@pytest.mark.parametrize("window", [(1, 1), (3, 3)])
-def test_errors_of_images_go_along_signals(window):
+@pytest.mark.parametrize(("window", "channels"), [((1, 1), 256), ((3, 3), 128)])
+def test_errors_of_images_go_along_signals(window, channels):
     m = Maker()
-    y, before = m.input(4, 128, 8, 8), []
+    y, before = m.input(4, channels, 8, 8), []
     for _ in range(3):
-        y = m.convolution(m.apply("tanh", y) if before else y, 128, window, padding=window[0] // 2)
+        y = m.convolution(m.apply("tanh", y) if before else y, channels, window, padding=window[0] // 2)
         before.append(y)
     agree(m.graph(y), before, loss="mse")
 

@@ -1,14 +1,16 @@
-r"""What norms over channels take away of gradients that know nothing of the signals: a few of n directions.
+r"""What norms take away: of values their mean, of gradients that and what goes along the normalized values.
 
     g_x = g - E[g] - y E[g y],  E[g_x g_x'] = E[g g'] - (m_i + m_j - m + s_ij + s_ji - E[y y'] a) / n
 
-with m_i, m the means of E[g g'] over one position and both, s_ij the mean over k of E[g_i g_k] E[y_k y_j],
-and a that of E[g g'] E[y y'] over both; of a norm at each position, (3 - E[y y']^2) E[g g'] / n.
+of gradients that know nothing of the signals, and means over n channels and all places: m_i and m are those
+of E[g g'] over one place and both, s_ij is that over k of E[g_i g_k] E[y_k y_j], a that over both of E[g g']
+E[y y'].
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -51,53 +53,95 @@ def _power(matrix: Array, power: float) -> Array:
     return (vectors[:, some] * values[some] ** power) @ vectors[:, some].T
 
 
-def without_means(part: Part, y: Signal, channels: int, *, centred: bool, places: bool, alone: bool) -> Part:
-    """Return a gradient without its means, up to the factor 1 / sd.
+@dataclass(frozen=True)
+class Statistic:
+    """What a mean of a norm is taken over, of one channel.
 
     Args:
-        part: With respect to normalized values, independent of the signals.
+        places: Positions, all of them.
+        examples: Of all of which it is one mean; 1 where each has its own.
+    """
+
+    places: Places
+    examples: int = 1
+
+    def mean(self, found: Covariance) -> Covariance:
+        """Return the mean over all pairs of places; where each example has its own, over those of any two."""
+        counts = self._counts
+        if self.examples > 1:
+            return np.full_like(found, np.sum(counts * found) / np.sum(counts))
+        totals = (np.sum(count * each) for count, each in zip(split(counts), split(found), strict=True))
+        same, apart = (total / self.places.total**2 for total in totals)
+        ones = np.ones((len(self.places),) * 2)
+        return joined(same * ones, apart * ones)
+
+    def level(self, found: Covariance) -> Covariance:
+        """Return what subtracting the mean takes away: m_i + m_j - m."""
+        if self.examples > 1:
+            weights = np.sum(self._counts, axis=(2, 3))
+            rows = np.sum(self._counts * found, axis=(2, 3)) / weights
+            return rows[:, :, None, None] + rows[None, None] - float(np.sum(rows * weights) / np.sum(weights))
+        pairs, (same, apart) = self.places.pairs, split(found)
+        each = np.sum(pairs, axis=1)
+        weights = each / np.sum(pairs)
+        inside, between = np.sum(pairs * same, axis=1) / each, apart @ weights
+        return joined(
+            inside[:, None] + inside[None] - float(inside @ weights),
+            between[:, None] + between[None] - float(between @ weights),
+        )
+
+    def taken(
+        self, found: Covariance, of_products: Covariance, of_values: Covariance, *, centred: bool = True
+    ) -> Covariance:
+        """Return what is taken away of E[g g'].
+
+        Args:
+            found: E[g g'].
+            of_products: E[g y g' y'].
+            of_values: E[y y'].
+            centred: Whether the mean is subtracted.
+        """
+        along = self._composed(found, of_values)
+        # As if gradients knew nothing of the values; and what is more if they do.
+        more = self.mean(of_products) - 2 * self.mean(found * of_values)
+        taken = along + along.transpose(2, 3, 0, 1) + of_values * more
+        return taken + self.level(found) if centred else taken
+
+    def _composed(self, found: Covariance, of_values: Covariance) -> Covariance:
+        """Return the mean over k of E[g_i g_k] E[y_k y_j], where k is a place of one mean with j."""
+        (same, apart), (within, beyond) = split(found), split(of_values)
+        both, other = (self._product(each, within) for each in (same, apart))
+        if self.examples > 1:
+            crossed = self._product(apart, beyond)
+            both, other = (
+                both + (self.examples - 1) * crossed,
+                other + self._product(same, beyond) + (self.examples - 2) * crossed,
+            )
+        return joined(both, other) / self.examples
+
+    def _product(self, one: Array, other: Array) -> Array:
+        return composed(one, other, self.places) / self.places.total
+
+    @cached_property
+    def _counts(self) -> Array:
+        return pair_counts(self.places, self.examples if self.examples > 1 else SAMPLES)
+
+
+def without_means(part: Part, y: Signal, over: Statistic, *, centred: bool = True, channels: int = 1) -> Part:
+    """Return a gradient without its means, up to the factor 1 / sd; what was known of it is known no more.
+
+    Args:
+        part: With respect to normalized values.
         y: The normalized values.
+        over: What a mean is taken over.
+        centred: Whether the mean is subtracted.
         channels: That a mean is over.
-        centred: Whether their mean is subtracted.
-        places: Whether means are over all positions, too.
-        alone: Whether nothing else reads what is normalized; else the population stays what it is.
     """
-    if not places:
-        return part.times(np.asarray(max(1 - (1 + centred) / channels, 0.0) ** 0.5))
-    if not alone:
-        return part
+    found, products = (each.covariance(y.places) for each in (part, part.times(y.values)))
+    taken = over.taken(found, products, y.covariance, centred=centred) / channels
+    if part.known:
+        return Part(np.ones((1, 1, 1)), found - taken)
     slopes = replace(part, inner=np.ones_like(part.inner)).covariance(y.places)
-    taken = _taken(part.covariance(y.places), y, centred) / channels
     tell = slopes > _LEAST * np.max(slopes)
-    less = np.divide(taken, slopes, out=np.zeros_like(taken), where=tell)
-    return replace(part, inner=part.inner - less, population=object())
-
-
-def _taken(found: Covariance, y: Signal, centred: bool) -> Covariance:
-    places, total = y.places, y.places.total
-    values, within = split(y.covariance), split(y.covariance)[0]
-    pairs = split(pair_counts(places, SAMPLES))
-    along = []
-    for mine, theirs, count in zip(split(found), values, pairs, strict=True):
-        sums = composed(mine, within, places) / total
-        along.append(sums + sums.T - theirs * np.sum(count * mine * theirs) / total**2)
-    of_values = joined(*along)
-    return of_values + level(found, places.pairs) if centred else of_values
-
-
-def level(found: Covariance, pairs: Array) -> Covariance:
-    """Return what subtracting the mean over positions takes away: m_i + m_j - m.
-
-    Args:
-        found: Second moments.
-        pairs: Pairs of positions that pairs of points stand for.
-    """
-    same, apart = split(found)
-    each = np.sum(pairs, axis=1)
-    weights = each / np.sum(pairs)
-    inside = np.sum(pairs * same, axis=1) / each
-    between = apart @ weights
-    return joined(
-        inside[:, None] + inside[None] - float(inside @ weights),
-        between[:, None] + between[None] - float(between @ weights),
-    )
+    less = np.divide(taken, slopes, out=np.zeros_like(slopes), where=tell)
+    return replace(part, inner=part.inner - less, population=object(), curvature=None)

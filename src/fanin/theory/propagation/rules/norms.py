@@ -1,8 +1,7 @@
 r"""Norms. Means over many channels are numbers; means over examples and positions are each channel's own.
 
 layer, rms, group:  y = (x - mu) / sqrt(v + eps),  g_x = (g - E[g] - y E[g y]) / sqrt(v + eps)
-batch, instance:    v = q - m for the second moment m of a channel's mean, which is taken from all pairs of
-places; E[g_x g_x'] = E[1 / v] (E[g g'] - the same mean of it - p E[y y']), p the mean of E[g y g' y']
+batch, instance:    the same, with means over places (`channelwise`)
 """
 
 from __future__ import annotations
@@ -14,19 +13,18 @@ import numpy as np
 
 from fanin.graph.signal import Law, Node
 from fanin.theory.propagation.context import Context
-from fanin.theory.propagation.cotangent import Cotangent
+from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import (
     Covariance,
     covariance,
-    joined,
-    second_moment,
-    split,
 )
 from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import overlap
-from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
-from fanin.theory.propagation.rules.freedom import level, with_moments, without_means
+from fanin.theory.propagation.places import Places
+from fanin.theory.propagation.rules.channelwise import over_places
+from fanin.theory.propagation.rules.freedom import Statistic, with_moments, without_means
+from fanin.theory.propagation.rules.normalized import normalized
 from fanin.theory.propagation.signal import (
     STILL,
     Chain,
@@ -39,7 +37,6 @@ from fanin.theory.propagation.signal import (
     Value,
     spread,
 )
-from fanin.theory.propagation.sums import Spectrum, composed
 
 _IDENTITY = Law(1.0, 0.0)
 _ZERO = Law(0.0, 0.0)
@@ -59,7 +56,7 @@ def norm(node: Node, inputs: list[Value], context: Context) -> Result:
     elif kind == "batch" and not node.get("train"):
         inner, back = _with_running(node, x, slots)
     else:
-        inner, back = _over_places(node, x, context)
+        inner, back = over_places(node, x, context)
     if isinstance(inner, Unknown):
         return Result(inner)
     return _affine(node, inner, back, slots, context)
@@ -89,11 +86,14 @@ def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pul
     seen = context.seen(x)
     alone = len(context.graph.readers[node.inputs[0]]) == 1
 
+    def lessened(part: Part) -> Part:
+        if places and alone:
+            return without_means(part, y, Statistic(x.places), centred=centred, channels=channels)
+        return part.times(np.asarray(max(1 - (1 + centred) / channels, 0.0) ** 0.5)) if not places else part
+
     def pullback(cotangent: Cotangent) -> Contributions:
         parts = tuple(
-            part.with_slope(_projected(part.slope, y, centred, places))
-            if part.known
-            else without_means(part, y, channels, centred=centred, places=places, alone=alone)
+            part.with_slope(_projected(part.slope, y, centred, places)) if part.known else lessened(part)
             for part in cotangent.parts
         )
         back = replace(cotangent, parts=parts, chance=cotangent.chance - seen)
@@ -112,9 +112,9 @@ def _of_groups(
 ) -> tuple[Covariance, float]:
     """Return E[y y'] and E[1 / v] of a norm over some channels and all positions of an example."""
     found = covariance(deviations, x.places)
-    if centred:
-        found = found - level(found, x.places.pairs) / channels
-    inner, inverse = _normalized(found, x, channels, across=False, eps=eps)
+    means = found - Statistic(x.places).level(found) if centred else found
+    # A mean over all is one of what channels have in common, not of what they differ by.
+    inner, inverse = normalized([(means, 1), (found, channels - 1)], x.places, 1, eps)
     of_one, of_all = (spread(x.values, x.places, examples)[0] for examples in (1, x.examples))
     # What came before is known of all examples: of one of them it is as much more as of the values.
     before = np.var(x.chance[0]) * of_one / of_all if of_all else 0.0
@@ -156,111 +156,6 @@ def _none(cotangent: Cotangent) -> Contributions:
 
 def _law(value: Value | None) -> Law | None:
     return value.law if isinstance(value, Kernel) else None
-
-
-def _over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unknown, Pullback]:
-    """Normalize each channel over examples and positions, or over the positions of an example."""
-    across = node["kind"] == "batch"
-    counts = _counts(x.places, x.examples, across)
-    if np.sum(counts > 0) == 0 or (across and x.examples * x.places.total == 1):
-        return Unknown(f"{node.name}: it normalizes a single value"), _none
-    centred = x.covariance - _level(x.covariance, counts, across)
-    variance = second_moment(centred, x.places)
-    if variance <= 0:
-        return Unknown(f"{node.name}: a channel has the same value everywhere"), _none
-    inner, inverse = _normalized(centred, x, 1, across=across, eps=node["eps"])
-    inverse *= 1 + 2 * max(x.overlap - 1 / x.terms, 0.0)
-    values = context.population(inner)
-    y = Signal(values, x.places, x.width, x.examples, STILL, normal=True, exact=True)
-    y = _rooted(y)
-    seen = context.seen(x)
-
-    def pullback(cotangent: Cotangent) -> Contributions:
-        found = cotangent.covariance(x.places)
-        along = _mean_of_pairs(cotangent.times(values).covariance(x.places), counts, across)
-        back = found - _level(found, counts, across) - along * inner
-        return [cotangent.through(back * inverse, cotangent.chance - seen)]
-
-    return y, pullback
-
-
-def _rooted(y: Signal) -> Signal:
-    return replace(y, chain=Chain(y.values, STILL, lambda z: z))
-
-
-def _counts(places: Places, examples: int, across: bool) -> Array:
-    if across:
-        return pair_counts(places, max(examples, 1))
-    return np.stack([places.pairs] * SAMPLES)
-
-
-def _level(found: Covariance, counts: Array, across: bool) -> Covariance:
-    """Return what subtracting a channel's mean takes away: m_i + m_j - m, means over one place and both."""
-    if not across:
-        return level(found, counts[0])
-    rows = np.sum(counts * found, axis=(2, 3)) / np.sum(counts, axis=(2, 3))
-    weights = np.sum(counts, axis=(2, 3))
-    mean = float(np.sum(rows * weights) / np.sum(weights))
-    return rows[:, :, None, None] + rows[None, None] - mean
-
-
-def _mean_of_pairs(found: Covariance, counts: Array, across: bool) -> float:
-    """Return the mean over all pairs of places that one statistic is taken over."""
-    if across:
-        return float(np.sum(counts * found) / np.sum(counts))
-    return float(np.sum(counts[0] * split(found)[0]) / np.sum(counts[0]))
-
-
-def _normalized(
-    centred: Covariance, x: Signal, channels: int, *, across: bool, eps: float
-) -> tuple[Covariance, float]:
-    r"""Return E[y y'] of normalized values, and E[1 / (v + eps)], with the chance in v.
-
-    v is sum l z^2 / N, of normal z and the eigenvalues l of the second moments of all N places of all
-    channels. With p(t) = e^(-eps t) prod (1 + 2 t l / N)^(-1/2),
-
-        E[1 / (v + eps)] = int_0^inf p(t) dt,  E[l z^2 / (v + eps)] = int_0^inf p(t) l / (1 + 2 t l / N) dt
-    """
-    spectrum = Spectrum.of(centred, x.places, max(x.examples, 1) if across else 1)
-    values, number = np.maximum(spectrum.values, 0.0), float(np.sum(spectrum.often))
-    size = float(values @ spectrum.often) / number
-    squares = 1 + 2 * np.multiply.outer(_TIMES, values / (number * channels * size))
-    weights = _WEIGHTS * np.exp(-0.5 * channels * np.log(squares) @ spectrum.often - _TIMES * eps / size)
-    inverse = min(float(np.sum(weights)), _MOST) / size
-    inner = spectrum.changed(weights @ (1 / squares) * values / size)
-    if not across:
-        inner = joined(split(inner)[0], _between(centred, size + eps, x.places, channels))
-    return inner, inverse
-
-
-def _between(centred: Covariance, size: float, places: Places, channels: int) -> Array:
-    r"""Return E[y y'] of two examples, each with its own v, to second order in the chance of these.
-
-    With 1 / sqrt(v) = (1 - d / 2 + 3 d^2 / 8) / sqrt(E[v]) and normal values,
-
-        E[x x' / sqrt(v v')] = (E[x x'] (1 + 3/4 E[d^2] + 1/4 E[d d']) - (S A + A S) / n N E[v]) / E[v]
-
-    S and A the second moments within an example and between two.
-    """
-    same, apart = split(centred)
-    pairs, number = split(pair_counts(places, SAMPLES)), places.total * size
-    own, shared = (
-        2 * float(np.sum(count * found**2)) / number**2 / channels
-        for count, found in zip(pairs, (same, apart), strict=True)
-    )
-    along = composed(same, apart, places) / (number * channels)
-    return (apart * (1 + 0.75 * own + 0.25 * shared) - along - along.T) / size
-
-
-def _half_line(points: int) -> tuple[Array, Array]:
-    """Return nodes and weights of integrals from 0 to infinity."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    inside = (1 + nodes) / 2
-    return inside / (1 - inside), weights / (2 * (1 - inside) ** 2)
-
-
-_TIMES, _WEIGHTS = _half_line(64)
-_MOST = 5.0  # of so few places E[1 / v] is infinite
 
 
 def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], context: Context) -> Result:
