@@ -146,6 +146,16 @@ def test_batch_norm_of_what_a_function_made(function):
     _image(make, shape=(12, 48, 10, 10), parameters=0.02)
 
 
+@pytest.mark.parametrize("function", ["relu", "gelu", "tanh"])
+def test_batch_norm_of_few_examples_behind_a_function(function):
+    """Channels of which hardly an example is on have all chance there is."""
+    m = Maker()
+    x = m.input(48, 128)
+    before = m.apply(function, m.linear(x, 128))
+    y = m.norm(before, "batch", axes=(0,), train=True)
+    agree(m.graph(m.linear(y, 128)), [y], {}, parameters=0.02)
+
+
 def test_batch_norm_of_vectors():
     m = Maker()
     x = m.input(16, N)

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from fanin.theory.propagation.cotangent import Part
-from fanin.theory.propagation.covariance import Covariance, covariance, joined, split
+from fanin.theory.propagation.covariance import Covariance, covariance, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.signal import Signal
@@ -107,6 +107,17 @@ class Statistic:
         taken = along + along.transpose(2, 3, 0, 1) + of_values * more
         return taken + self.level(found) if centred else taken
 
+    def along(self, found: Covariance, of_values: Covariance) -> Covariance:
+        """Return E[H^2] of H = E[g y], of what places have for themselves alone."""
+        sizes, whole = np.asarray(self.places.sizes), self.places.total
+        (same, apart), (beside, beyond) = (to_blocks(each, self.places) for each in split(found))
+        own = same - np.where(sizes > 1, np.diag(apart), 0.0)
+        if self.examples > 1:
+            own = own - beside + np.where(sizes > 1, np.diag(beyond), 0.0)
+        size = float(own * to_blocks(split(of_values)[0], self.places)[0] @ sizes) / whole**2 / self.examples
+        level = np.full((len(self.places),) * 2, size)
+        return joined(level, level if self.examples > 1 else 0 * level)
+
     def _composed(self, found: Covariance, of_values: Covariance) -> Covariance:
         """Return the mean over k of E[g_i g_k] E[y_k y_j], where k is a place of one mean with j."""
         (same, apart), (within, beyond) = split(found), split(of_values)
@@ -138,10 +149,32 @@ def without_means(part: Part, y: Signal, over: Statistic, *, centred: bool = Tru
         channels: That a mean is over.
     """
     found, products = (each.covariance(y.places) for each in (part, part.times(y.values)))
-    taken = over.taken(found, products, y.covariance, centred=centred) / channels
+    return _less(part, over.taken(found, products, y.covariance, centred=centred) / channels, y.places)
+
+
+def with_projection(part: Part, y: Signal, over: Statistic) -> tuple[Part, ...]:
+    """Return the same of one channel, with what goes along its values as a part by itself, a negative one.
+
+    What reads it then knows of its rows: of a function's slopes s before a norm, sums over all places have
+    E[(s - E[s] - y E[s y])^2]. Of a gradient with slopes of its own, only averages are known.
+    """
+    found, products = (each.covariance(y.places) for each in (part, part.times(y.values)))
     if part.known:
-        return Part(np.ones((1, 1, 1)), found - taken)
-    slopes = replace(part, inner=np.ones_like(part.inner)).covariance(y.places)
+        # What of it goes along the values, beyond chance, is taken away as a whole.
+        found = found - over.mean(products - found * y.covariance) * y.covariance
+        part, products = Part(np.ones((1, 1, 1)), found), found * y.covariance
+    taken = over.taken(found, products, y.covariance)
+    if part.slope.size > 1:
+        return (_less(part, taken, y.places),)
+    along = over.along(found, y.covariance)
+    return _less(part, taken - along * y.covariance, y.places), Part(np.asarray(y.values), -along)
+
+
+def _less(part: Part, taken: Covariance, places: Places) -> Part:
+    """Return a part that has less of E[g g'], and nothing in common with what others know of it."""
+    if part.known:
+        return Part(np.ones((1, 1, 1)), part.covariance(places) - taken)
+    slopes = replace(part, inner=np.ones_like(part.inner)).covariance(places)
     tell = slopes > _LEAST * np.max(slopes)
     less = np.divide(taken, slopes, out=np.zeros_like(slopes), where=tell)
     return replace(part, inner=part.inner - less, population=object(), curvature=None)
