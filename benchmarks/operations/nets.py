@@ -122,8 +122,8 @@ class Grouped(nn.Module):
     def __init__(self, width: int, heads: int, keys: int) -> None:
         super().__init__()
         self.heads, self.keys, size = heads, keys, width // heads
-        self.query, self.out = (nn.Linear(width, width, bias=False) for _ in range(2))
-        self.key, self.value = (nn.Linear(width, keys * size, bias=False) for _ in range(2))
+        self.query, self.out = (nn.Linear(width, width) for _ in range(2))
+        self.key, self.value = (nn.Linear(width, keys * size) for _ in range(2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (batch, time, width)."""

@@ -15,6 +15,7 @@ from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance, mean_place, normal, product
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.rotary import Turns
 from fanin.theory.propagation.signal import IMAGINED, STILL, Fixed, Kernel, Result, Signal, Value
 
 
@@ -52,6 +53,7 @@ class Context:
         beside: Weights that a weight is used with as one, as a gain with its kernel; and by how much larger
             the second moment of their gradients is.
         inside: What came out for layers inside of nodes, by the node and the layer.
+        turns: Angles that queries and keys of attentions are turned by, by the node.
     """
 
     graph: SignalGraph
@@ -62,6 +64,7 @@ class Context:
     gradients: dict[str, list[Gradient]] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
     inside: dict[tuple[str, str], Inner] = field(default_factory=dict)
+    turns: Mapping[str, Turns] = field(default_factory=dict)
     _drawn_uses: dict[str, list[dict[Any, Array]]] = field(default_factory=dict)
     _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 

@@ -78,7 +78,9 @@ def _layers(graph: SignalGraph, found: Run) -> Iterator[LayerSignal]:
             inner.setdefault(name, []).append(node)
     layers = graph.layers
     if not layers and not inner:
-        layers = {node.name: node.name for node in graph if node.op not in _SOURCES}
+        layers = {
+            node.name: node.name for node in graph if node.op not in _SOURCES and node.name in found.values
+        }
     for name, end in layers.items():
         over = [path for path, loops in inner.items() if places[loops[0].name] <= places[end]]
         yield from (_inner(path, inner.pop(path), found) for path in over)

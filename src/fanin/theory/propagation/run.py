@@ -23,6 +23,7 @@ from fanin.theory.propagation.laws import centred
 from fanin.theory.propagation.overlaps import overlap_of
 from fanin.theory.propagation.places import SAMPLES, Places, causal
 from fanin.theory.propagation.registry import Rule, registered
+from fanin.theory.propagation.rotary import turned
 from fanin.theory.propagation.rules.again import Again
 from fanin.theory.propagation.rules.attention import attention
 from fanin.theory.propagation.rules.convolution import convolution
@@ -125,12 +126,13 @@ def run(
         rows: Channels that are followed; by default as many as places allow.
     """
     graph = folded(normalized(graph))
+    graph, turns = turned(graph, axes_of(graph))
     axes = axes_of(graph)
     graph = gathered(graph, axes)
     blocks = _unrolled(graph, axes) | _blocks(graph)
     points = points_needed(graph, axes)
     rows = rows or _rows_for(graph, blocks, points)
-    context = Context(graph, axes, Normals(rows, seed), points, forward)
+    context = Context(graph, axes, Normals(rows, seed), points, forward, turns=turns)
     again = Again(graph)
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}

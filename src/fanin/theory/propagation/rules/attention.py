@@ -106,6 +106,7 @@ def _attended(
         context,
         scoring,
         (of_one_length(node.inputs[0], context.graph), of_one_length(node.inputs[1], context.graph)),
+        context.turns.get(node.name),
     )
     wanted = heads.outputs(value.covariance) + _overlap(node, operands, heads, context)
     places = query.places
@@ -172,8 +173,7 @@ def _gradients(
 ) -> tuple[Covariance, Covariance, Covariance]:
     """Return second moments of the gradients of queries, keys and values."""
     query, key, value = operands
-    products = heads.query_products * outer
-    of_keys = np.sum([heads.of_keys(each, products) for each in logits], axis=0)
+    of_keys = heads.gradients_of_keys(logits, outer)
     scale = node["scale"] ** 2
     shared = _shared(node)
     met = key.overlap * _features(node, context, 2) * np.mean(_varied(key, value, heads), axis=0)

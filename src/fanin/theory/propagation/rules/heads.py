@@ -12,7 +12,9 @@ from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.covariance import Covariance, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
+from fanin.theory.propagation.rotary import Turns
 from fanin.theory.propagation.rules.scores import Scoring
+from fanin.theory.propagation.rules.turning import Turning
 
 Vectors = NDArray[np.floating[Any]]
 """Drawn in single precision, for the sake of memory."""
@@ -31,10 +33,11 @@ class Heads:
     Args:
         queries: Places of the queries.
         keys: Places of the keys.
-        query: Drawn queries at points, (heads, samples, points, features).
-        key: Drawn keys at all positions, (heads, samples, positions, features).
+        query: Drawn queries at points, as they are turned, (heads, samples, points, features).
+        key: Drawn keys at all positions, likewise, (heads, samples, positions, features).
         weights: How queries weigh keys, (heads, samples, points, positions).
         slopes: Derivatives of logits with respect to scaled products, of the same shape.
+        turns: What queries and keys are turned by; None where they are not.
     """
 
     queries: Places
@@ -43,6 +46,7 @@ class Heads:
     key: Vectors
     weights: Array
     slopes: Vectors | float
+    turns: Turning | None = None
 
     @classmethod
     def drawn(
@@ -53,6 +57,7 @@ class Heads:
         context: Context,
         scoring: Scoring,
         even: tuple[bool, bool] = (False, False),
+        turns: Turns | None = None,
     ) -> Heads:
         """Return heads for queries and keys of these second moments.
 
@@ -63,6 +68,7 @@ class Heads:
             context: Of the run.
             scoring: What becomes of products of queries and keys.
             even: Whether all queries of a place have the same length, and all keys.
+            turns: Angles that they are turned by.
         """
         places = key[1]
         numbers = SAMPLES * places.total * max(len(query[1]), features)
@@ -71,8 +77,11 @@ class Heads:
         q = _at_points(query[0], heads, features, context)
         k = _everywhere(*key, heads, features, context)
         q, k = (_of_one_length(x) if same else x for x, same in zip((q, k), even, strict=True))
+        turning = None if turns is None else Turning.of(turns, query[1], heads, scoring.causal, context)
+        if turning is not None:
+            q, k = turning.queries(q), turning.keys(k)
         logits, slopes = scoring.logits(q, k, query[1], places, context)
-        return cls(query[1], places, q, k, _softmax(logits), slopes)
+        return cls(query[1], places, q, k, _softmax(logits), slopes, turning)
 
     def outputs(self, values: Covariance) -> Covariance:
         """Return E sum_jj' A_ij A_i'j' E[v_j v_j'], (samples, points, samples, points)."""
@@ -150,7 +159,9 @@ class Heads:
         shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)
         found = np.zeros((SAMPLES * len(self.queries),) * 2)
         for each in logits:
-            m = (each @ self.key).transpose(1, 2, 0, 3).reshape(len(found), -1)
+            back = each @ self.key
+            back = back if self.turns is None else self.turns.queries(back, back=True)
+            m = back.transpose(1, 2, 0, 3).reshape(len(found), -1)
             found = found + m @ m.T / m.shape[1]
         return found.reshape(shape)
 
@@ -175,6 +186,37 @@ class Heads:
             diagonal = np.einsum("hik,hik->k", left, moved) / len(weights)
             blocks = np.einsum("hib,hic->bc", self._blocks(left), self._blocks(moved)) / len(weights)
             result.append(self._at_points(diagonal, blocks))
+        return joined(*result)
+
+    def gradients_of_keys(self, logits: list[Array], outer: Covariance) -> Covariance:
+        """Return E sum_ii' b_ij . b_i'j' (q_i . q_i') / features E[g_i g_i'] between points of keys.
+
+        Args:
+            logits: b, as `centred` returns them.
+            outer: E[g g'] between points of queries.
+        """
+        products = self.query_products * outer
+        if self.turns is None:
+            return np.sum([self.of_keys(each, products) for each in logits], axis=0)
+        return np.sum([self._turned_back(each, products, outer) for each in logits], axis=0)
+
+    def _turned_back(self, logits: Array, products: Array, outer: Covariance) -> Covariance:
+        """Return it before keys were turned: sum_ii' E[g_i g_i'] u_i . u_i', u_i = sum_j b_ij R_j^T q_i."""
+        assert self.turns is not None
+        counts = split(pair_counts(self.queries, SAMPLES))
+        sums = self.turns.sums_back(
+            self.query, logits, self._owner
+        )  # (heads, samples, points, blocks, pairs)
+        result = []
+        for other in (0, 1):
+            left, right = logits[:, 0], logits[:, other]
+            moved = (products[..., 0, :, other, :] * counts[other]) @ right
+            diagonal = np.einsum("hik,hik->k", left, moved) / len(logits)
+            far = np.tensordot(
+                outer[0, :, other] * counts[other], sums[:, other], axes=(1, 1)
+            )  # points first
+            blocks = np.einsum("hibf,ihcf->bc", sums[:, 0], far.conj(), optimize=True).real
+            result.append(self._at_points(diagonal, blocks / len(logits) / self.query.shape[-1]))
         return joined(*result)
 
     def spread_of_keys(self, outer: Covariance) -> float:

@@ -89,7 +89,7 @@ class Scoring:
         if self.bias:
             logits = logits + math.sqrt(self.bias) * context.normals.independent((heads, 1, *pairs))
         if self.masks:
-            at = np.arange(heads)[:, None], _positions(queries, heads, context)
+            at = np.arange(heads)[:, None], spread_positions(queries, heads, context)
             for mask in self.masks:
                 logits = logits + _taken(mask, at, keys.total, context)[:, None]
         if self.causal:
@@ -109,7 +109,7 @@ def _variance(mask: Value) -> float | None:
     return None
 
 
-def _positions(places: Places, heads: int, context: Context) -> NDArray[np.int64]:
+def spread_positions(places: Places, heads: int, context: Context) -> NDArray[np.int64]:
     """Return positions for each head's points, no two at the same one, (heads, points)."""
     found, start = [], 0
     for size, count in zip(places.sizes, places.counts, strict=True):
