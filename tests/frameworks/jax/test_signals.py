@@ -203,3 +203,29 @@ def test_modules_that_loops_make_anew_have_their_names(model, shape, names):
     assert list(predicted) == list(measured) == names
     assert [layer.type for layer in predicted.layers] == [layer.type for layer in measured.layers]
     assert all(layer.backward is not None for layer in predicted.layers)
+
+
+class Loop(linen.Module):
+    """A recurrence whose bias and scale are drawn, as those of some cells are."""
+
+    @linen.compact
+    def __call__(self, x):
+        kernel, lecun = (128, 128), linen.initializers.lecun_normal()
+        read, keep = (self.param(name, lecun, kernel) for name in ("read", "keep"))
+        bias = self.param("bias", linen.initializers.normal(0.3), (128,))
+        scale = self.param("scale", linen.initializers.normal(1.0), (128,))
+
+        def step(h, now):
+            h = jnp.tanh(now @ read + h @ keep + bias) * scale
+            return h, h
+
+        start = jnp.zeros((x.shape[0], 128))
+        return linen.Dense(128)(jax.lax.scan(step, start, jnp.swapaxes(x, 0, 1))[1])
+
+
+def test_biases_and_scales_inside_of_a_loop():
+    predicted = fanin.propagate(Loop(), inputs=(4, 10, 128))
+    measured = fanin.measure(Loop(), inputs=(4, 10, 128), seeds=120)
+    truth = {one.name: one.gradient.value for one in measured.parameters}
+    for one in predicted.parameters:
+        assert one.gradient.value == pytest.approx(truth[one.name], rel=0.1), one.name

@@ -53,6 +53,8 @@ class Context:
         beside: Weights that a weight is used with as one, as a gain with its kernel; and by how much larger
             the second moment of their gradients is.
         inside: What came out for layers inside of nodes, by the node and the layer.
+        again: Draws of weights that are used element by element, by the weight and the node, where all steps
+            have the same ones; None where there are no steps.
         turns: Angles that queries and keys of attentions are turned by, by the node.
     """
 
@@ -65,6 +67,7 @@ class Context:
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
     inside: dict[tuple[str, str], Inner] = field(default_factory=dict)
     turns: Mapping[str, Turns] = field(default_factory=dict)
+    again: dict[tuple[str, str], Array] | None = None
     _drawn_uses: dict[str, list[dict[Any, Array]]] = field(default_factory=dict)
     _noisy: dict[int, tuple[Signal, Signal]] = field(default_factory=dict)
 
@@ -218,7 +221,11 @@ class Context:
         """
         if isinstance(value, Fixed):
             return self._constant(value, node, like)
-        return self._drawn(value, node, like)
+        if self.again is None:
+            return self._drawn(value, node, like)
+        if (value.weight, node.name) not in self.again:
+            self.again[value.weight, node.name] = self._drawn(value, node, like)
+        return self.again[value.weight, node.name]
 
     def _drawn(self, kernel: Kernel, node: Node, like: Places) -> Array:
         roles = self.spanned(kernel.shape, node)

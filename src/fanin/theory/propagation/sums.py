@@ -55,7 +55,7 @@ def composed(one: Array, other: Array, places: Places) -> Array:
 
     Example:
         >>> one = np.eye(2) + 1.0
-        >>> composed(one, one, Places((5,))).tolist()  # of 1 and 2 on the diagonal
+        >>> composed(one, one, Places((5,))).round(9).tolist()  # of 2 on the diagonal, and 1
         [[8.0, 7.0], [7.0, 8.0]]
     """
     (own, common), (others, shared) = (_modes((each, each), 0, places) for each in (one, other))

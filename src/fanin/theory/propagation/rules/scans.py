@@ -18,7 +18,6 @@ from fanin.theory.propagation.rules.steps import Steps, as_part, sampled, split_
 from fanin.theory.propagation.signal import (
     Contributions,
     Fixed,
-    Kernel,
     Pullback,
     Result,
     Signal,
@@ -81,7 +80,7 @@ class _Recurrence:
         self.names = [each.name for each in self.body if each.op == "input"]
         self.shared = Steps(first.examples, context.normals)
         points = dict.fromkeys((each.name for each in self.body), 2)
-        self.inner = replace(context, graph=self.body, axes=axes_of(self.body), points=points)
+        self.inner = replace(context, graph=self.body, axes=axes_of(self.body), points=points, again={})
         order = range(len(self.places))
         self.order = list(reversed(order)) if node.get("reverse") else list(order)
         self.steps: list[_Step] = []
@@ -150,25 +149,9 @@ class _Recurrence:
                 pullbacks[node.name] = None
                 continue
             read = [values[name] for name in node.inputs]
-            if node.op == "linear":
-                found = self.shared.linear(node, read, self.inner)
-            else:
-                read = [self._same_bias(name, value) for name, value in zip(node.inputs, read, strict=True)]
-                found = self.context.forward(node, read, self.inner)
-            values[node.name], pullbacks[node.name] = found
+            step = self.shared.linear if node.op == "linear" else self.context.forward
+            values[node.name], pullbacks[node.name] = step(node, read, self.inner)
         return _Step(values, pullbacks)
-
-    def _same_bias(self, name: str, value: Value) -> Value:
-        """Return weights that are used element by element as the same population at every step."""
-        if not isinstance(value, Kernel) or value.law is None or not value.law.variance:
-            return value
-        if not any(self._beside(reader) for reader in self.body.readers[name]):
-            return value
-        drawn = self.shared.bias(f"value {name}", value, self.inner)
-        return Signal(drawn, Places(), self.inner.size(name, "channel"), 1)
-
-    def _beside(self, reader: str) -> bool:
-        return self.body[reader].op == "elementwise"
 
     def _collected(self, last: Signal, collected: dict[int, Array], wanted: int) -> Signal:
         if wanted < self.carried:
