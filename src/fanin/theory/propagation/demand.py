@@ -15,7 +15,7 @@ from fanin.theory.propagation.rules.pools import LARGEST
 
 _LEAST = 2
 _MOST = 256  # pools of pools share some points
-_OF_LENGTHS = 12  # what is divided by its length goes with the length as a whole
+_SOME_OF_A_LENGTH, _ALL_OF_A_LENGTH = 12, 24  # what is divided by its length goes with the length as a whole
 _WINDOWS = 3  # a block of inputs is read by windows of its own block of outputs and of blocks around it
 _OWN = frozenset({"linear", "convolution", "attention", "embedding", "recurrent", "scan", "pool", "opaque"})
 """Ops whose values have points of their own; others share those of what they read."""
@@ -46,8 +46,13 @@ def points_needed(graph: SignalGraph, axes: Mapping[str, Axes]) -> Mapping[str, 
             if {atom.role for atom in atoms} == {"position"} and every <= FOLLOWED:
                 needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], every)
         if node.op == "reduce" and graph[node.inputs[0]].get("function") == "square":
-            needed[group[node.inputs[0]]] = max(needed[group[node.inputs[0]]], _OF_LENGTHS)
+            read, every = group[node.inputs[0]], _positions(node.inputs[0], axes)
+            needed[read] = max(needed[read], _SOME_OF_A_LENGTH, every if every <= _ALL_OF_A_LENGTH else 0)
     return {name: needed[found] for name, found in group.items()}
+
+
+def _positions(name: str, axes: Mapping[str, Axes]) -> int:
+    return math.prod(atom.size for axis in axes[name] for atom in axis if atom.role == "position")
 
 
 def _groups(graph: SignalGraph) -> dict[str, str]:

@@ -34,7 +34,7 @@ def test_lengths_over_positions(positions):
     relative = m.apply("divide", length, level)
     after = m.linear(relative, N)
     law = InputLaw(position=0.2)
-    agree(m.graph(after), [before, relative, after], {x: law}, tolerance=0.03, parameters=0.05)
+    agree(m.graph(after), [before, relative, after], {x: law})
 
 
 @pytest.mark.parametrize("function", ["sum", "mean", "max", "min"])
@@ -71,15 +71,15 @@ def test_over_channels(function, value):
 def test_squeeze_and_excitation():
     def squeezed(m, x):
         level = m.reduce(x, "mean", (2, 3), keep=True)
-        low = m.apply("relu", m.convolution(level, 64, (1, 1)))
-        return m.apply("multiply", x, m.apply("sigmoid", m.convolution(low, 128, (1, 1), bias=0.1)))
+        low = m.apply("relu", m.convolution(level, 128, (1, 1)))
+        return m.apply("multiply", x, m.apply("sigmoid", m.convolution(low, 384, (1, 1), bias=0.1)))
 
     m = Maker()
-    x = m.input(3, 128, 4, 4)
-    before = m.apply("silu", m.convolution(x, 128, (1, 1)))
+    x = m.input(3, 384, 4, 4)
+    before = m.apply("silu", m.convolution(x, 384, (1, 1)))
     y = squeezed(m, before)
-    after = m.convolution(y, 128, (1, 1))
-    agree(m.graph(after), [before, y, after], {x: LAW}, tolerance=0.02, parameters=0.03)
+    after = m.convolution(y, 384, (1, 1))
+    agree(m.graph(after), [before, y, after], {x: LAW})
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_distances():
     x = m.input(4, N)
     before = m.linear(x, N)
     y = m.reduce(m.apply("square", before), "mean", (1,))
-    agree(m.graph(y), [before, y], {x: LAW}, tolerance=0.05)
+    agree(m.graph(y), [before, y], {x: LAW}, tolerance=0.03)  # one channel: it takes many networks
