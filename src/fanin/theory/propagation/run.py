@@ -133,7 +133,7 @@ def run(
     points = points_needed(graph, axes)
     rows = rows or _rows_for(graph, blocks, points)
     context = Context(graph, axes, Normals(rows, seed), points, forward, turns=turns)
-    again = Again(graph)
+    again = Again(graph, context.normals)
     values: dict[str, Value] = {}
     pullbacks: dict[str, Pullback | None] = {}
     for node in graph:

@@ -16,11 +16,12 @@ import numpy as np
 from fanin.graph.signal import Node, SignalGraph
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.draws import Array
+from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.linear import plain_terms
 from fanin.theory.propagation.rules.steps import Products, as_part, sampled, split_up
 from fanin.theory.propagation.signal import STILL, Chain, Contributions, Kernel, Result, Signal, Value
+from fanin.theory.propagation.uncorrelated import Uncorrelated
 
 _PARTS = 1.1  # by which variances of a kernel's parts may differ
 
@@ -105,14 +106,16 @@ class Again:
 
     Args:
         graph: The model.
+        normals: Where populations come from.
     """
 
-    def __init__(self, graph: SignalGraph) -> None:
+    def __init__(self, graph: SignalGraph, normals: Normals) -> None:
         self._met = Meetings.of(graph)
         self._forward: dict[str, Products] = {}
         self._backward: dict[tuple[str, bool], Products] = {}
         self._biases: dict[str, Array] = {}
         self._uses: dict[str, list[_Use]] = {}
+        self._source = Uncorrelated(normals)  # of gradients, whose products add up over all uses
 
     def result(self, node: Node, inputs: list[Value], context: Context) -> Result | None:
         """Return what a dense layer makes of its inputs; None where nothing else reads its weights.
@@ -147,10 +150,10 @@ class Again:
         use.chance = context.seen_back(cotangent, y)
         parts = []
         for each, together in split_up(cotangent, y.places):
-            given = _flat(sampled(each, y.places, context.normals), y.places)
+            given = _flat(sampled(each, y.places, self._source), y.places)
             use.back.append((given, together))
             products = self._backward.setdefault((weight, together), Products(use.terms[1] * law.variance))
-            found = _shaped(products.of(given, context.normals), y.places)
+            found = _shaped(products.of(given, self._source), y.places)
             parts.append(as_part(found, together=together))
         back = replace(cotangent, parts=tuple(parts), chance=use.chance)
         return [back, *[None] * (1 + len(use.rest))]
@@ -173,7 +176,7 @@ class Again:
             if all(part.known for part in each.parts):
                 parts += each.parts
             else:
-                parts.append(as_part(sampled(each, value.places, context.normals), together=together))
+                parts.append(as_part(sampled(each, value.places, self._source), together=together))
         return replace(cotangent, parts=tuple(parts))
 
     def take_down(self, context: Context) -> None:
