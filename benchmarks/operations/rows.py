@@ -115,6 +115,9 @@ _IN_IMAGES = [
     _of_image("InstanceNorm2d", partial(nn.InstanceNorm2d, CHANNELS)),
     _of_image("BatchNorm2d, train", partial(nn.BatchNorm2d, CHANNELS), train=True),
     _of_image("BatchNorm2d, eval", partial(nn.BatchNorm2d, CHANNELS)),
+    _of_image(
+        "ReLU, BatchNorm2d, train", lambda: nn.Sequential(nn.ReLU(), nn.BatchNorm2d(CHANNELS)), train=True
+    ),
     _of_image("AvgPool2d 2", partial(nn.AvgPool2d, 2)),
     _of_image("MaxPool2d 2", partial(nn.MaxPool2d, 2)),
     _of_image("ReLU, MaxPool2d 3, stride 2", lambda: nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, 1))),

@@ -10,7 +10,6 @@ up to the chance in the variance of so many places.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from fanin.theory.propagation.rules.freedom import Statistic, with_moments, with
 from fanin.theory.propagation.rules.normalized import normalized
 from fanin.theory.propagation.signal import STILL, Chain, Contributions, Pullback, Signal, Unknown
 
-_FEW = 64  # places, which are drawn
+_FEW = 512  # places, which are drawn
 _PARTS = 32  # equally likely ones, of what places differ by
 _RANK = 1e-6
 _LEAST = 1e-6  # of the variance
@@ -46,8 +45,8 @@ def over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkno
     scaled = _scaled(x, over, node["eps"], context)
     found = covariance(scaled.values, x.places)
     centred = found - over.level(found)
-    if scaled.drawn:
-        inner, inverse = centred * second_moment(found, x.places) / second_moment(centred, x.places), 1.0
+    if scaled.size:
+        inner, inverse = centred * scaled.size / second_moment(centred, x.places), 1.0
     else:
         inner, inverse = normalized([(centred, 1)], x.places, over.examples, scaled.eps)
     if x.normal:
@@ -83,13 +82,13 @@ class _Scaled(NamedTuple):
         values: (rows, samples, points).
         slope: One over the unit.
         eps: In these units.
-        drawn: Whether all the chance in the variance is there.
+        size: Their second moment, if all the chance in the variance is there; else 0.
     """
 
     values: Array
     slope: Array
     eps: float
-    drawn: bool = False
+    size: float = 0.0
 
 
 def _scaled(x: Signal, over: Statistic, eps: float, context: Context) -> _Scaled:
@@ -97,8 +96,7 @@ def _scaled(x: Signal, over: Statistic, eps: float, context: Context) -> _Scaled
     if x.normal or x.chain is None:
         return _Scaled(x.values - np.mean(x.values, axis=0, keepdims=True), np.ones((1, 1, 1)), eps)
     common = _common(x.chain.root, over, context)
-    number = over.examples * over.places.total
-    if number <= _FEW and len(over.places.sizes) == 1:
+    if over.examples * over.places.total <= _FEW:
         return _drawn(x, common, over, eps, context)
     means, squares = _given(x.chain.function, common, over)
     variance = squares - means**2
@@ -109,17 +107,25 @@ def _scaled(x: Signal, over: Statistic, eps: float, context: Context) -> _Scaled
 def _drawn(x: Signal, common: _Common, over: Statistic, eps: float, context: Context) -> _Scaled:
     """Return the same with statistics of as many places as there are, the others drawn."""
     assert x.chain is not None
-    number, shape = over.examples * over.places.total, common.values.shape
-    axes = (1, 2) if over.examples > 1 else (2,)
-    each = [np.broadcast_to(x.values, shape)]
-    together = math.prod(shape[axis] for axis in axes)
-    for _ in range(round(number / together) - 1):
-        more = common.left * context.normals.independent(shape)
-        each.append(np.broadcast_to(x.chain.function(common.values + more), shape))
-    means = np.mean([np.mean(one, axis=axes, keepdims=True) for one in each], axis=0)
-    variance = np.mean([np.mean((one - means) ** 2, axis=axes, keepdims=True) for one in each], axis=0)
-    values = (x.values - means) / np.sqrt(variance + eps)
-    return _Scaled(values, 1 / np.sqrt(variance + eps), 0.0, drawn=True)
+    shape, axes = common.values.shape, (1, 2) if over.examples > 1 else (2,)
+    # Places that each point stands for, itself among them.
+    often = np.rint(over.places.share * max(over.examples / SAMPLES, 1))
+    count = float(np.sum(often)) * (SAMPLES if over.examples > 1 else 1)
+    shift = np.mean(x.values, axis=0)  # of all channels; what is left to subtract is small
+    first, second = np.zeros((2, len(x.values), *(1 if axis in axes else shape[axis] for axis in (1, 2))))
+    for drawn in range(int(np.max(often))):
+        given = _again(x.chain.function, common, context) if drawn else x.values
+        each = np.where(often > drawn, np.broadcast_to(given, shape) - shift, 0.0)
+        first += np.sum(each, axis=axes, keepdims=True) / count
+        second += np.sum(each**2, axis=axes, keepdims=True) / count
+    variance = np.maximum(second - first**2, 0.0)
+    unit = np.sqrt(variance + eps)
+    return _Scaled((x.values - shift - first) / unit, 1 / unit, 0.0, float(np.mean(variance / unit**2)))
+
+
+def _again(function: Callable[[Array], Array], common: _Common, context: Context) -> Array:
+    """Return values of other places, of the same channels."""
+    return function(common.values + common.left * context.normals.independent(common.values.shape))
 
 
 class _Common(NamedTuple):
@@ -141,19 +147,27 @@ def _common(root: Array, over: Statistic, context: Context) -> _Common:
     means = np.mean(whole, axis=0)
     centred = whole - means
     found = covariance(centred, places)
-    total = float(over.mean(found)[0, 0, 0, 0])
+    own, number = np.einsum("sisi->i", found) / SAMPLES, over.examples * places.total
+    # Of a place with itself is left out: that is its own.
+    total = (number * float(over.mean(found)[0, 0, 0, 0]) - second_moment(found, places)) / (number - 1)
     if total <= _RANK * second_moment(found, places):
         return _Common(np.broadcast_to(means, whole.shape), np.std(whole, axis=0))
     # m_i, from m_i + m_j - m, of places of one mean with each other.
     each = np.einsum("sitj,ij->sti", over.level(found) + over.mean(found), np.eye(len(places))) / 2
+    each = (number * each - own * _one_mean(over)) / (number - 1)
     each = each[:1] if over.examples > 1 else each
     flat = each.reshape(len(each), size)
     weights = pinvh(found.reshape(size, size), rtol=_RANK) @ flat.T
     rest = np.maximum(total - np.einsum("ui,iu->u", flat, weights), 0.0)
     drawn = centred.reshape(-1, size) @ weights + context.normals.take(len(rest)) * np.sqrt(rest)
-    own = each[0, 0]
-    left = np.einsum("sisi->i", found) / SAMPLES - own**2 / total
-    return _Common(means + drawn[:, :, None] * own / total, np.sqrt(np.maximum(left, 0.0)))
+    shared = each[0, 0] / total
+    left = own - shared**2 * total
+    return _Common(means + drawn[:, :, None] * shared, np.sqrt(np.maximum(left, 0.0)))
+
+
+def _one_mean(over: Statistic) -> Array:
+    """Return whether two samples are of one mean, (samples, samples, 1)."""
+    return (np.ones((SAMPLES,) * 2) if over.examples > 1 else np.eye(SAMPLES))[..., None]
 
 
 def _given(function: Callable[[Array], Array], common: _Common, over: Statistic) -> tuple[Array, Array]:
