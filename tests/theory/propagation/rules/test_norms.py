@@ -146,6 +146,15 @@ def test_batch_norm_of_what_a_function_made(function):
     _image(make, shape=(12, 48, 10, 10), parameters=0.02)
 
 
+@pytest.mark.parametrize("examples", [4, 12])
+def test_a_large_epsilon_behind_a_function(examples):
+    m = Maker()
+    x = m.input(examples, 192, 8, 8)
+    before = m.apply("relu", m.convolution(x, 192, (1, 1), bias=0.3))
+    y = m.norm(before, "batch", axes=(0, 2, 3), train=True, eps=0.2)
+    agree(m.graph(m.convolution(y, 64, (1, 1))), [y], {}, parameters=0.03)  # it is a third of the variance
+
+
 @pytest.mark.parametrize("function", ["relu", "gelu", "tanh"])
 def test_batch_norm_of_few_examples_behind_a_function(function):
     """Channels of which hardly an example is on have all chance there is."""

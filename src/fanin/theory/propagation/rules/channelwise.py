@@ -45,15 +45,17 @@ def over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkno
     scaled = _scaled(x, over, node["eps"], context)
     found = covariance(scaled.values, x.places)
     centred = found - over.level(found)
-    if scaled.size:
-        inner, inverse = centred * scaled.size / second_moment(centred, x.places), 1.0
+    if scaled.by_channel:
+        centred = centred / scaled.size
+    if scaled.drawn:
+        inner, inverse = centred / second_moment(centred, x.places), 1.0
     else:
         inner, inverse = normalized([(centred, 1)], x.places, over.examples, scaled.eps)
     if x.normal:
         # Part of the variance is chance itself, by which E[1 / v] is larger. But v goes with the size of the
         # weights that made it, by which gradients grow.
         inverse *= 1 + 2 * max(x.overlap - 1 / x.terms, 0.0)
-    values = with_moments(scaled.values, x.places, inner)
+    values = with_moments(scaled.values, x.places, inner * scaled.size)
     chain = Chain(values, STILL, lambda z: z) if x.normal else None
     y = Signal(values, x.places, x.width, x.examples, STILL, chain, normal=x.normal, exact=True)
     seen, slope = context.seen(x), scaled.slope * np.sqrt(inverse)
@@ -82,26 +84,36 @@ class _Scaled(NamedTuple):
         values: (rows, samples, points).
         slope: One over the unit.
         eps: In these units.
-        size: Their second moment, if all the chance in the variance is there; else 0.
+        size: What eps has left of their second moment.
+        by_channel: Whether each channel has a unit of its own.
+        drawn: Whether all the chance in the variance is there.
     """
 
     values: Array
     slope: Array
     eps: float
-    size: float = 0.0
+    size: float = 1.0
+    by_channel: bool = False
+    drawn: bool = False
 
 
 def _scaled(x: Signal, over: Statistic, eps: float, context: Context) -> _Scaled:
     """Return what is left of values when what a channel's places have in common is taken away."""
     if x.normal or x.chain is None:
         return _Scaled(x.values - np.mean(x.values, axis=0, keepdims=True), np.ones((1, 1, 1)), eps)
-    common = _common(x.chain.root, over, context)
-    if over.examples * over.places.total <= _FEW:
+    few = over.examples * over.places.total <= _FEW
+    common = _common(x.chain.root, over, context, others=few)
+    if few:
         return _drawn(x, common, over, eps, context)
     means, squares = _given(x.chain.function, common, over)
-    variance = squares - means**2
-    unit = np.sqrt(np.maximum(variance, _LEAST * np.mean(variance)) + eps)
-    return _Scaled((x.values - means) / unit, 1 / unit, 0.0)
+    variance = np.maximum(squares - means**2, 0.0)
+    return _scaled_by(x.values - means, np.maximum(variance, _LEAST * np.mean(variance)), eps)
+
+
+def _scaled_by(values: Array, variance: Array, eps: float, *, drawn: bool = False) -> _Scaled:
+    """Return values over the standard deviations of their channels."""
+    unit = np.sqrt(variance + eps)
+    return _Scaled(values / unit, 1 / unit, 0.0, float(np.mean(variance / unit**2)), True, drawn)
 
 
 def _drawn(x: Signal, common: _Common, over: Statistic, eps: float, context: Context) -> _Scaled:
@@ -118,9 +130,7 @@ def _drawn(x: Signal, common: _Common, over: Statistic, eps: float, context: Con
         each = np.where(often > drawn, np.broadcast_to(given, shape) - shift, 0.0)
         first += np.sum(each, axis=axes, keepdims=True) / count
         second += np.sum(each**2, axis=axes, keepdims=True) / count
-    variance = np.maximum(second - first**2, 0.0)
-    unit = np.sqrt(variance + eps)
-    return _Scaled((x.values - shift - first) / unit, 1 / unit, 0.0, float(np.mean(variance / unit**2)))
+    return _scaled_by(x.values - shift - first, np.maximum(second - first**2, 0.0), eps, drawn=True)
 
 
 def _again(function: Callable[[Array], Array], common: _Common, context: Context) -> Array:
@@ -140,21 +150,28 @@ class _Common(NamedTuple):
     left: Array
 
 
-def _common(root: Array, over: Statistic, context: Context) -> _Common:
-    """Return what places of normal values have in common, drawn given these."""
+def _common(root: Array, over: Statistic, context: Context, *, others: bool) -> _Common:
+    """Return what places of normal values have in common, drawn given these.
+
+    Args:
+        root: The values.
+        over: What a mean is taken over.
+        context: Of the run.
+        others: Whether that is what a place has in common with others, not the mean that it has a share of.
+    """
     places, size = over.places, SAMPLES * len(over.places)
     whole = np.broadcast_to(root, (len(root), SAMPLES, len(places)))
     means = np.mean(whole, axis=0)
     centred = whole - means
     found = covariance(centred, places)
-    own, number = np.einsum("sisi->i", found) / SAMPLES, over.examples * places.total
-    # Of a place with itself is left out: that is its own.
-    total = (number * float(over.mean(found)[0, 0, 0, 0]) - second_moment(found, places)) / (number - 1)
+    own = np.einsum("sisi->i", found) / SAMPLES
+    share = 1 / (over.examples * places.total) if others else 0.0
+    total = (float(over.mean(found)[0, 0, 0, 0]) - share * second_moment(found, places)) / (1 - share)
     if total <= _RANK * second_moment(found, places):
         return _Common(np.broadcast_to(means, whole.shape), np.std(whole, axis=0))
     # m_i, from m_i + m_j - m, of places of one mean with each other.
     each = np.einsum("sitj,ij->sti", over.level(found) + over.mean(found), np.eye(len(places))) / 2
-    each = (number * each - own * _one_mean(over)) / (number - 1)
+    each = (each - share * own * _one_mean(over)) / (1 - share)
     each = each[:1] if over.examples > 1 else each
     flat = each.reshape(len(each), size)
     weights = pinvh(found.reshape(size, size), rtol=_RANK) @ flat.T

@@ -108,14 +108,19 @@ class Statistic:
         return taken + self.level(found) if centred else taken
 
     def along(self, found: Covariance, of_values: Covariance) -> Covariance:
-        """Return E[H^2] of H = E[g y], of what places have for themselves alone."""
+        """Return what goes along y y', of what gradients of places have for themselves alone.
+
+        Of these E[g_i H] = c y_i and E[H^2] = c E[y^2], H = E[g y]: that is 2 c - c E[y^2].
+        """
         sizes, whole = np.asarray(self.places.sizes), self.places.total
         (same, apart), (beside, beyond) = (to_blocks(each, self.places) for each in split(found))
         own = same - np.where(sizes > 1, np.diag(apart), 0.0)
         if self.examples > 1:
             own = own - beside + np.where(sizes > 1, np.diag(beyond), 0.0)
-        size = float(own * to_blocks(split(of_values)[0], self.places)[0] @ sizes) / whole**2 / self.examples
-        level = np.full((len(self.places),) * 2, size)
+        values = to_blocks(split(of_values)[0], self.places)[0]
+        mean = float(values @ sizes) / whole
+        size = float(own * values @ sizes) / whole**2 / self.examples
+        level = np.full((len(self.places),) * 2, size * (2 / mean - 1))
         return joined(level, level if self.examples > 1 else 0 * level)
 
     def _composed(self, found: Covariance, of_values: Covariance) -> Covariance:
