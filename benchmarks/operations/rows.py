@@ -14,8 +14,8 @@ from benchmarks.operations import nets
 from benchmarks.operations.nets import CHANNELS, WIDTH, Branches, Function, Skip, between
 from benchmarks.propagation.rows import Goals, Row
 
-NETWORKS = 1200
-"""So many that chance is about .3 percent for a bias, whose gradients are fewest."""
+NETWORKS, OF_TEXTS = 1200, 3000
+"""So many that chance is about .3 percent for a bias, whose gradients are fewest; of texts they vary more."""
 _GOALS = Goals(0.01, 0.01, gradients=0.01)
 _VALUES, _TEXT, _IMAGE = (16, WIDTH), (4, 16, CHANNELS), (3, CHANNELS, 6, 6)
 Make = Callable[[], nn.Module]
@@ -29,9 +29,8 @@ def _row(name: str, build: Make, inputs: Any, **options: Any) -> Row:
         with torch.device("meta"):
             return build()
 
-    return Row(
-        name, build, inputs, "before|op|after", _GOALS, networks=NETWORKS, predicted=on_meta, **options
-    )
+    given = {"networks": NETWORKS, "predicted": on_meta, **options}
+    return Row(name, build, inputs, "before|op|after", _GOALS, **given)
 
 
 def _of_values(name: str, make: Make, **options: Any) -> Row:
@@ -45,7 +44,7 @@ def _of_text(name: str, make: Make, read: int = CHANNELS) -> Row:
     def build() -> nn.Module:
         return between(nn.Linear(CHANNELS, CHANNELS), make(), nn.Linear(read, CHANNELS))
 
-    return _row(name, build, _TEXT)
+    return _row(name, build, _TEXT, networks=OF_TEXTS)
 
 
 def _of_image(name: str, make: Make, **options: Any) -> Row:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from fanin.graph.signal import Law, Node
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
-from fanin.theory.propagation.covariance import (
-    Covariance,
-    covariance,
-)
+from fanin.theory.propagation.covariance import covariance
 from fanin.theory.propagation.curvature import curvature, gained
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.overlaps import overlap
@@ -62,55 +60,64 @@ def norm(node: Node, inputs: list[Value], context: Context) -> Result:
     return _affine(node, inner, back, slots, context)
 
 
+class _Normalized(NamedTuple):
+    """Normalized values.
+
+    Args:
+        values: (rows, samples, points).
+        slope: The root of E[1 / (v + eps)].
+        chain: How they come from one normal population, if they do.
+    """
+
+    values: Array
+    slope: Array
+    chain: Chain | None = None
+
+
 def _over_channels(node: Node, x: Signal, context: Context) -> tuple[Signal, Pullback]:
     atoms = [atom for axis in node["axes"] for atom in context.axes[node.inputs[0]][axis]]
     places = any(atom.role == "position" for atom in atoms)
-    centred = node["kind"] != "rms"
-    mean = _mean(x.values, x.places, places) if centred else np.zeros((1, 1, 1))
-    deviations = x.values - mean
-    variance = _mean(deviations**2, x.places, places)
-    deviation = np.sqrt(variance + node["eps"])
-    values, slope = deviations / deviation, 1 / deviation
     channels = math.prod(atom.size for atom in atoms if atom.role == "channel") // (node.get("groups") or 1)
-    if places:
-        inner, inverse = _of_groups(deviations, x, channels, centred, node["eps"])
-        values, slope = with_moments(values, x.places, inner), np.sqrt(np.full((1, 1, 1), inverse))
-    else:
-        slope = slope * np.sqrt(1 + _spread(x, channels) * (variance / deviation**2) ** 2)
-    chain = None
-    if x.chain is not None and not places and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
-        inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
-        chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
+    centred, eps = node["kind"] != "rms", node["eps"]
+    values, slope, chain = (_of_groups if places else _at_places)(x, channels, centred, eps)
     y = Signal(values, x.places, x.width, x.examples, STILL, chain=chain, normal=x.normal, exact=True)
-
     seen = context.seen(x)
     alone = len(context.graph.readers[node.inputs[0]]) == 1
 
     def lessened(part: Part) -> Part:
-        if places and alone:
-            return without_means(part, y, Statistic(x.places), centred=centred, channels=channels)
-        return part.times(np.asarray(max(1 - (1 + centred) / channels, 0.0) ** 0.5)) if not places else part
+        if part.known:
+            return part.with_slope(_projected(part.slope, y, centred, places))
+        if not places:
+            return part.times(np.asarray(max(1 - (1 + centred) / channels, 0.0) ** 0.5))
+        # A population that something else knows, too, stays what it is.
+        over = Statistic(x.places)
+        return without_means(part, y, over, centred=centred, channels=channels) if alone else part
 
     def pullback(cotangent: Cotangent) -> Contributions:
-        parts = tuple(
-            part.with_slope(_projected(part.slope, y, centred, places)) if part.known else lessened(part)
-            for part in cotangent.parts
-        )
-        back = replace(cotangent, parts=parts, chance=cotangent.chance - seen)
-        return [back.times(slope)]
+        parts = tuple(map(lessened, cotangent.parts))
+        return [replace(cotangent, parts=parts, chance=cotangent.chance - seen).times(slope)]
 
     return y, pullback
 
 
-def _spread(x: Signal, channels: int) -> float:
-    """Return the relative variance of a norm's statistics, by which E[1 / v] is larger than 1 / E[v]."""
-    return float(np.var(x.chance[1]) + spread(x.values, x.places, 1)[1] / channels)
+def _at_places(x: Signal, channels: int, centred: bool, eps: float) -> _Normalized:
+    """Return values normalized over the channels of each place."""
+    mean = _mean(x.values, x.places, False) if centred else np.zeros((1, 1, 1))
+    variance = _mean((x.values - mean) ** 2, x.places, False)
+    deviation = np.sqrt(variance + eps)
+    chain = None
+    if x.chain is not None and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
+        inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
+        chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
+    # By the chance in v, E[1 / v] is larger than 1 / E[v].
+    chance = float(np.var(x.chance[1]) + spread(x.values, x.places, 1)[1] / channels)
+    slope = np.sqrt(1 + chance * (variance / deviation**2) ** 2) / deviation
+    return _Normalized((x.values - mean) / deviation, slope, chain)
 
 
-def _of_groups(
-    deviations: Array, x: Signal, channels: int, centred: bool, eps: float
-) -> tuple[Covariance, float]:
-    """Return E[y y'] and E[1 / v] of a norm over some channels and all positions of an example."""
+def _of_groups(x: Signal, channels: int, centred: bool, eps: float) -> _Normalized:
+    """Return values normalized over some channels and all positions of an example."""
+    deviations = x.values - _mean(x.values, x.places, True) if centred else x.values
     found = covariance(deviations, x.places)
     means = found - Statistic(x.places).level(found) if centred else found
     # A mean over all is one of what channels have in common, not of what they differ by.
@@ -118,7 +125,8 @@ def _of_groups(
     of_one, of_all = (spread(x.values, x.places, examples)[0] for examples in (1, x.examples))
     # What came before is known of all examples: of one of them it is as much more as of the values.
     before = np.var(x.chance[0]) * of_one / of_all if of_all else 0.0
-    return inner, inverse * float(1 + before)
+    slope = np.full((1, 1, 1), float(inverse * (1 + before)) ** 0.5)
+    return _Normalized(with_moments(deviations, x.places, inner), slope)
 
 
 def _projected(slope: Array, y: Signal, centred: bool, places: bool) -> Array:
