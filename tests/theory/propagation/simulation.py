@@ -24,7 +24,7 @@ NAMES = ("q", "mean", "example", "position", "both")
 """E[x^2]; E[x]; E[x x'] of two examples at a position, of two positions of an example, of both."""
 GOAL = 0.01
 """How far a prediction may be off, beyond two standard errors of the simulation."""
-_ENOUGH, _COARSE = 0.5, 0.8
+_ENOUGH, _COARSE = 0.3, 0.6
 """Standard errors, of a tolerance: with which a simulation stops, and with which it says nothing."""
 _LOOK = 50  # networks, between looks at how coarse the simulation still is
 

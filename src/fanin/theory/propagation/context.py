@@ -135,7 +135,8 @@ class Context:
     def gradient(self, weight: str, second_moment: float, chance: Array) -> None:
         """Take down what a weight's use adds to E[dw^2]."""
         if weight:
-            self.gradients.setdefault(weight, []).append(Gradient(second_moment, chance))
+            # What a norm takes away of a gradient may be all of it, and by rounding more.
+            self.gradients.setdefault(weight, []).append(Gradient(max(second_moment, 0.0), chance))
         for other, ratio in self.beside.get(weight, {}).items():
             self.gradient(other, second_moment * ratio, chance)
 

@@ -204,17 +204,13 @@ class Heads:
         """Return it before keys were turned: sum_ii' E[g_i g_i'] u_i . u_i', u_i = sum_j b_ij R_j^T q_i."""
         assert self.turns is not None
         counts = split(pair_counts(self.queries, SAMPLES))
-        sums = self.turns.sums_back(
-            self.query, logits, self._owner
-        )  # (heads, samples, points, blocks, pairs)
+        sums = self.turns.sums_back(self.query, logits, self._owner)
         result = []
         for other in (0, 1):
             left, right = logits[:, 0], logits[:, other]
             moved = (products[..., 0, :, other, :] * counts[other]) @ right
             diagonal = np.einsum("hik,hik->k", left, moved) / len(logits)
-            far = np.tensordot(
-                outer[0, :, other] * counts[other], sums[:, other], axes=(1, 1)
-            )  # points first
+            far = np.tensordot(outer[0, :, other] * counts[other], sums[:, other], axes=(1, 1))
             blocks = np.einsum("hibf,ihcf->bc", sums[:, 0], far.conj(), optimize=True).real
             result.append(self._at_points(diagonal, blocks / len(logits) / self.query.shape[-1]))
         return joined(*result)

@@ -80,7 +80,10 @@ class _Recurrence:
         self.names = [each.name for each in self.body if each.op == "input"]
         self.shared = Steps(first.examples, context.normals)
         points = dict.fromkeys((each.name for each in self.body), 2)
-        self.inner = replace(context, graph=self.body, axes=axes_of(self.body), points=points, again={})
+        # Names of the body's nodes are its own: what is known of the graph's is not of them.
+        self.inner = replace(
+            context, graph=self.body, axes=axes_of(self.body), points=points, again={}, turns={}
+        )
         order = range(len(self.places))
         self.order = list(reversed(order)) if node.get("reverse") else list(order)
         self.steps: list[_Step] = []
@@ -187,12 +190,7 @@ class _Recurrence:
             found = self._back_step(step, starts)
             inner.append(found)
             state = [found.get(name) for name in self.names[: self.carried]]
-            read[point] = [
-                sampled(found[name], Places(), self.shared.source_back)
-                if name in found
-                else np.zeros((1, 1, 1))
-                for name in self.names[self.carried :]
-            ]
+            read[point] = [self._sampled(found.get(name)) for name in self.names[self.carried :]]
         self.shared.take_down(self.context)
         for layer, name in self.body.layers.items():
             self._take_down(layer, [found.get(name) for found in self._by_point(inner[::-1])])
