@@ -91,7 +91,8 @@ def test_labels_of_other_images():
 def test_causal_blocks(length):
     sizes = causal(length)
     assert sum(sizes) == length
-    assert len(sizes) <= np.log2(length) + 2
+    assert len(sizes) <= np.log2(length) + 6
+    assert set(sizes[:8]) == {1}
 
 
 @pytest.mark.parametrize(("length", "wanted"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (5, [0, 1, 1, 1, 2])])

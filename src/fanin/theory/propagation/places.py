@@ -14,6 +14,8 @@ from fanin.theory.propagation.draws import Array
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
+_SINGLE = 8  # of a causal sequence's positions
+
 SAMPLES = 2
 """Examples of a batch that are followed: two are enough, all are alike."""
 
@@ -180,14 +182,15 @@ def _examples(examples: int) -> Array:
 
 
 def causal(length: int) -> tuple[int, ...]:
-    """Return blocks of a sequence whose positions see what comes before: twice as long each time.
+    """Return blocks of a sequence whose positions see those before: single ones, then ever longer ones.
+
+    What they see changes as 1 / position, so that two points are too few for the first ones.
 
     Example:
-        >>> causal(10)
-        (1, 1, 2, 4, 2)
+        >>> causal(20)
+        (1, 1, 1, 1, 1, 1, 1, 1, 8, 4)
     """
-    sizes, start = [], 0
-    while start < length:
-        sizes.append(min(max(start, 1), length - start))
-        start += sizes[-1]
+    sizes = [1] * min(length, _SINGLE)
+    while (start := sum(sizes)) < length:
+        sizes.append(min(start, length - start))
     return tuple(sizes)

@@ -176,9 +176,10 @@ def _gradients(
     of_keys = heads.gradients_of_keys(logits, outer)
     scale = node["scale"] ** 2
     shared = _shared(node)
-    met = key.overlap * _features(node, context, 2) * np.mean(_varied(key, value, heads), axis=0)
+    met = _features(node, context, 2) * np.mean(_varied(key, value, heads), axis=0)
+    base = heads.of_queries(logits)
     return (
-        alike(scale * outer * (heads.of_queries(logits) + met), query.places),
+        alike(scale * outer * (base + key.overlap * (base + met)), query.places),
         alike(scale * shared * of_keys, key.places),
         alike(shared * heads.of_keys(heads.weights, outer), key.places),
     )
@@ -194,22 +195,23 @@ def _met(
 ) -> float:
     """Return how gradients of keys at two positions go with what keys are made of there.
 
-    Both overlap by chance: dl_ij and dl_ij' as the values do, and those as the inputs. With products of
-    inputs of relative variance t, that adds to the sum of E[g_k g_k'] E[k k']
+    Both overlap by chance: dl_ij and dl_ij' as the values do, and those as the inputs. With products G of
+    inputs of relative variance t, C_i = diag(A_i) - A_i A_i', and E[G C G] = C + t (C + tr(C) I) of G around
+    I, that adds t times to the sum of E[g_k g_k'] E[k k'] that sum and
 
-        scale^2 t sum_ii' E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
+        scale^2 sum_ii' E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
     """
     query, key, value = operands
     products = np.mean(heads.query_products * _varied(key, value, heads), axis=0) * outer
     extra = node["scale"] ** 2 * _shared(node) * _features(node, context, 2)
     extra *= context.total(products, query.places, query.examples)
     base = context.total(of_keys * key.covariance, key.places, key.examples)
-    return extra / base if base > 0 else 0.0
+    return 1 + extra / base if base > 0 else 0.0
 
 
 def _varied(key: Signal, value: Signal, heads: Heads) -> Array:
-    """Return s_i s_i' of values and of keys, (heads, samples, points, samples, points)."""
-    of_values, of_keys = heads.varied(value.covariance), heads.varied(key.covariance)
+    """Return s_i s_i' of values and of turned keys, (heads, samples, points, samples, points)."""
+    of_values, of_keys = heads.varied(value.covariance), heads.varied(key.covariance) * heads.turned_alike
     return heads.steepness * of_values[..., None, None] * of_keys[:, None, None]
 
 
@@ -240,7 +242,7 @@ def _overlap(
     query, key, value = operands
     share = key.places.share / key.places.total
     level = [float(np.diag(split(found)[0]) @ share) for found in (key.covariance, value.covariance)]
-    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * (1 - heads.focus())
+    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * heads.apart()
     return query.covariance * size * key.overlap * heads.steepness
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,10 +101,15 @@ class Heads:
         """The square of how logits grow with products of queries and keys, on average: 1 without a cap."""
         return float(np.mean(self.slopes)) ** 2
 
-    def focus(self) -> float:
-        """Return E sum_j A_ij^2: 1 over the number of keys that a query weighs alike."""
+    def apart(self) -> float:
+        """Return E sum_j!=j' A_ij A_ij', times how far both keys are turned alike: 0 for one key."""
         share = self.queries.share / self.queries.total
-        return float(np.mean(np.sum(self.weights**2, axis=-1) @ share))
+        return float(np.mean((self.turned_alike - np.sum(self.weights**2, axis=-1)) @ share))
+
+    @cached_property
+    def turned_alike(self) -> Array | float:
+        """sum_jj' A_ij A_ij' tr(R_j' R_j) / features, (heads, samples, points); 1 where nothing is turned."""
+        return 1.0 if self.turns is None else self.turns.alike(self.weights)
 
     def spread(self, values: Covariance) -> float:
         """Return the relative variance of E[y^2] from head to head."""

@@ -53,6 +53,10 @@ class Turning:
         """Return vectors at all positions, (heads, samples, positions, features), turned."""
         return _real(_complex(vectors) * self.key)
 
+    def alike(self, weights: Array) -> Array:
+        """Return |sum_j A_j R_j|^2 / features, (heads, samples, points) of weights with positions behind."""
+        return np.mean(np.abs(weights @ self.key) ** 2, axis=-1)
+
     def sums_back(self, query: Vectors, logits: Array, owner: np.ndarray) -> Complex:
         """Return sum_j b_ij R_j^T q_i over the positions j of each block.
 
