@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, normal, split, to_blocks
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places
-from fanin.theory.propagation.signal import Chain, Signal
+from fanin.theory.propagation.signal import Signal
 from fanin.theory.propagation.windows import one_block
 
 
@@ -75,7 +76,7 @@ def moved(x: Signal, places: Places, normals: Normals) -> Moved:
         y = replace(x, values=_mean(x), places=places, chain=None)
     elif x.normal:
         values = normal(normals, wanted - x.mean**2) + x.mean
-        y = replace(x, values=values, places=places, chain=Chain(values, x.chance, lambda z: z))
+        y = replace(x, values=values, places=places, chain=Chain.of(values, x.chance))
     else:
         y = replace(x, values=_dealt(x, places, normals), places=places, chain=None)
 

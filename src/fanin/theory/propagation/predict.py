@@ -21,7 +21,6 @@ from fanin.theory.propagation.signal import Kernel, Signal, Unknown, Value
 _NUMERICAL = 0.003  # relative error of populations, seen against closed forms
 _NUMERICAL_BACK = 0.01  # of gradients, from one seed of the populations to the next
 _CORRELATION = 0.015  # error of correlations, seen against networks
-_STEP = 1e-4
 
 
 @one_thread
@@ -191,12 +190,9 @@ def _chi_1(node: Node, found: Run) -> float | None:
     x, y = found.values[node.inputs[0]], found.values[node.name]
     if not isinstance(x, Signal) or not isinstance(y, Signal) or x.chain is None or not x.q:
         return None
-    root, function = x.chain.root, x.chain.function
-    if root is x.values:  # no activation in between
+    if x.chain.root.values is x.values:  # no activation in between
         return None
-    step = _STEP * (float(np.std(root)) or 1.0)
-    slope = (function(root + step) - function(root - step)) / (2 * step)
-    return float(np.mean(np.square(slope))) * _gained(y, x)
+    return float(np.mean(np.square(x.chain.slope))) * _gained(y, x)
 
 
 def _gained(y: Signal, x: Signal) -> float:

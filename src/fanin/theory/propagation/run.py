@@ -10,6 +10,7 @@ import numpy as np
 
 from fanin.graph.axes import Axes, axes_of
 from fanin.graph.signal import Law, Node, SignalGraph
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
@@ -46,7 +47,6 @@ from fanin.theory.propagation.rules.tables import embedding
 from fanin.theory.propagation.rules.weights import of_weights
 from fanin.theory.propagation.signal import (
     STILL,
-    Chain,
     Fixed,
     Kernel,
     Pullback,
@@ -207,11 +207,7 @@ def _input(node: Node, law: InputLaw, context: Context, blocks: Mapping[int, tup
     )
     values = context.population(wanted) + law.mean
     width = context.size(node.name, "channel")
-    return Signal(values, places, width, examples, STILL, Chain(values, STILL, _same), normal=True)
-
-
-def _same(values: np.ndarray) -> np.ndarray:
-    return values
+    return Signal(values, places, width, examples, STILL, Chain.of(values, STILL), normal=True)
 
 
 def _parameter(node: Node, context: Context) -> Kernel:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fanin.graph.signal import Law
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.covariance import Covariance, covariance, second_moment
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
@@ -23,24 +24,6 @@ IMAGINED = 64
 
 STILL: Array = np.zeros((2, IMAGINED))
 """No chance at all: relative changes of E[x^2] over all places, and at one of them."""
-
-
-class Chain(NamedTuple):
-    """A value as a function of a normal population, place by place.
-
-    Args:
-        root: The population.
-        chance: The root's.
-        function: From the root's values to the value's.
-    """
-
-    root: Array
-    chance: Array
-    function: Callable[[Array], Array]
-
-    def scaled(self, change: float) -> Array:
-        """Return the values that a root with (1 + change) times the second moment leads to."""
-        return self.function(self.root * np.sqrt(1 + change))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +70,13 @@ class Signal:
     @cached_property
     def correction(self) -> float:
         """E[x^2] of imagined networks over that of an infinitely wide one: 1 + F'' Var(q) / 2 F."""
-        if self.chain is None or not np.any(self.chain.chance):
+        if self.chain is None or self.normal or not np.any(self.chain.chance):
             return 1.0
         step = min(float(np.std(self.chain.chance[1])), 0.9)
-        here = np.mean(self.values**2)
-        if not here or step < 1e-4:
+        if step < 1e-4:
             return 1.0
-        aside = [np.mean(self.chain.scaled(change) ** 2) for change in (step, -step)]
-        return float(np.mean(aside) / here)
+        here, more, less = self.chain.second_moments(0.0, step, -step)
+        return (more + less) / (2 * here) if here else 1.0
 
     @cached_property
     def q(self) -> float:

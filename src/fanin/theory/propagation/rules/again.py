@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fanin.graph.signal import Node, SignalGraph
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.linear import plain_terms
 from fanin.theory.propagation.rules.steps import Products, as_part, sampled, split_up
-from fanin.theory.propagation.signal import STILL, Chain, Contributions, Kernel, Result, Signal, Value
+from fanin.theory.propagation.signal import STILL, Contributions, Kernel, Result, Signal, Value
 from fanin.theory.propagation.uncorrelated import Uncorrelated
 
 _PARTS = 1.1  # by which variances of a kernel's parts may differ
@@ -142,7 +143,7 @@ class Again:
         for bias in use.rest:
             values = values + self._bias(bias, context)
         seen, width = context.seen(x), context.size(node.name, "channel")
-        return Signal(values, x.places, width, x.examples, seen, Chain(values, seen, _same), terms=fan_in)
+        return Signal(values, x.places, width, x.examples, seen, Chain.of(values, seen), terms=fan_in)
 
     def _back(self, use: _Use, cotangent: Cotangent, y: Signal, context: Context) -> Contributions:
         law, weight = use.kernel.law, use.kernel.weight
@@ -227,7 +228,3 @@ def _flat(values: Array, places: Places) -> Array:
 
 def _shaped(values: Array, places: Places) -> Array:
     return values.reshape(len(values), SAMPLES, len(places))
-
-
-def _same(values: Array) -> Array:
-    return values

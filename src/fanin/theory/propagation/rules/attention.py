@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, alike, joined, split
@@ -32,7 +33,6 @@ from fanin.theory.propagation.rules.scores import Scoring
 from fanin.theory.propagation.signal import (
     IMAGINED,
     STILL,
-    Chain,
     Contributions,
     Kernel,
     Result,
@@ -80,7 +80,7 @@ def _learned(kernel: Kernel, name: str, examples: int, context: Context) -> Valu
     own = kernel.law.variance * np.eye(len(places))
     values = context.population(joined(own, own)) + kernel.law.mean
     width = context.size(name, "channel")
-    return Signal(values, places, width, examples, STILL, Chain(values, STILL, lambda z: z), normal=True)
+    return Signal(values, places, width, examples, STILL, Chain.of(values, STILL), normal=True)
 
 
 def _between_channels(
@@ -115,7 +115,7 @@ def _attended(
     chance = context.seen(value) + _by_heads(heads.spread(value.covariance), node, query, context)
     chance = chance + _of_sums(wanted, query, value.overlap, context)
     width = context.size(node.name, "channel")
-    chain = Chain(values, chance, lambda z: z)
+    chain = Chain.of(values, chance)
     y = Signal(values, places, width, query.examples, chance, chain=chain, normal=True)
 
     def pullback(cotangent: Cotangent) -> Contributions:

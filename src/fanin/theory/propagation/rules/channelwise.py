@@ -18,6 +18,7 @@ import numpy as np
 from scipy.linalg import pinvh
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import covariance, second_moment
@@ -25,7 +26,7 @@ from fanin.theory.propagation.draws import Array, levels
 from fanin.theory.propagation.places import SAMPLES
 from fanin.theory.propagation.rules.freedom import Statistic, with_moments, with_projection, without_means
 from fanin.theory.propagation.rules.normalized import normalized
-from fanin.theory.propagation.signal import STILL, Chain, Contributions, Pullback, Signal, Unknown
+from fanin.theory.propagation.signal import STILL, Contributions, Pullback, Signal, Unknown
 
 _FEW = 512  # places, which are drawn
 _PARTS = 32  # equally likely ones, of what places differ by
@@ -56,7 +57,7 @@ def over_places(node: Node, x: Signal, context: Context) -> tuple[Signal | Unkno
         # weights that made it, by which gradients grow.
         inverse *= 1 + 2 * max(x.overlap - 1 / x.terms, 0.0)
     values = with_moments(scaled.values, x.places, inner * scaled.size)
-    chain = Chain(values, STILL, lambda z: z) if x.normal else None
+    chain = Chain.of(values, STILL) if x.normal else None
     y = Signal(values, x.places, x.width, x.examples, STILL, chain, normal=x.normal, exact=True)
     seen, slope = context.seen(x), scaled.slope * np.sqrt(inverse)
 
@@ -102,7 +103,7 @@ def _scaled(x: Signal, over: Statistic, eps: float, context: Context) -> _Scaled
     if x.normal or x.chain is None:
         return _Scaled(x.values - np.mean(x.values, axis=0, keepdims=True), np.ones((1, 1, 1)), eps)
     few = over.examples * over.places.total <= _FEW
-    common = _common(x.chain.root, over, context, others=few)
+    common = _common(x.chain.root.values, over, context, others=few)
     if few:
         return _drawn(x, common, over, eps, context)
     means, squares = _given(x.chain.function, common, over)

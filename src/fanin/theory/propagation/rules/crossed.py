@@ -24,13 +24,14 @@ import numpy as np
 from scipy.special import gammaincinv, ndtr
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.lengths import of_one_length
-from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal
+from fanin.theory.propagation.signal import Contributions, Result, Signal
 from fanin.theory.propagation.sums import concentration
 
 _LOGITS = 1 << 18  # drawn in all
@@ -55,7 +56,7 @@ def crossed(node: Node, operands: tuple[Signal, Signal, Signal], context: Contex
     level = np.broadcast_to(np.mean(value.values, axis=0), (SAMPLES, len(places))).mean(axis=0)
     square = level[:, None, None] * level
     values = context.population(_times(value.covariance - square, shares.squares)) + level
-    chain = Chain(values, value.chance, lambda z: z)
+    chain = Chain.of(values, value.chance)
     width = context.size(node.name, "channel")
     y = Signal(values, places, width, value.examples, context.seen(value), chain=chain, normal=True)
 

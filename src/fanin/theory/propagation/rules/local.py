@@ -17,12 +17,13 @@ import numpy as np
 
 from fanin.graph.signal import Node
 from fanin.theory.propagation.alignment import Windows, between, returned
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
-from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal, Unknown
+from fanin.theory.propagation.signal import Contributions, Result, Signal, Unknown
 
 Operands = tuple[Signal, Signal, Signal]
 
@@ -76,6 +77,6 @@ def _apart(x: Signal, cotangent: Cotangent | None = None) -> Array:
 
 def _drawn(inner: Signal, windows: Windows, wanted: Covariance, context: Context) -> Signal:
     values = context.population(wanted)
-    chain = Chain(values, inner.chance, lambda z: z)
+    chain = Chain.of(values, inner.chance)
     places, examples = windows.all(inner.places.points), inner.examples // windows.number
     return replace(inner, values=values, places=places, examples=examples, chain=chain)

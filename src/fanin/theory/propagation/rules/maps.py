@@ -15,13 +15,14 @@ import numpy as np
 from fanin.graph.axes import letters
 from fanin.graph.signal import Node
 from fanin.theory.propagation.alignment import moved
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.pools import weighed
 from fanin.theory.propagation.rules.products import of_two
-from fanin.theory.propagation.signal import Chain, Contributions, Fixed, Result, Signal, Unknown, Value
+from fanin.theory.propagation.signal import Contributions, Fixed, Result, Signal, Unknown, Value
 
 
 def matmul(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -123,7 +124,7 @@ def _over_channels(node: Node, found: _Map, context: Context) -> Result:
     wanted = squares / outputs * (x.covariance - level) + float(np.var(sums)) * level
     values = context.population(wanted) + float(np.mean(sums)) * mean
     width = context.size(node.name, "channel")
-    chain = Chain(values, x.chance, lambda z: z)
+    chain = Chain.of(values, x.chance)
     y = Signal(values, x.places, width, x.examples, x.chance, chain=chain, normal=True)
 
     def pullback(cotangent: Cotangent) -> Contributions:

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.evening import product
 from fanin.theory.propagation.places import SAMPLES
-from fanin.theory.propagation.signal import STILL, Chain, Result, Signal, Unknown, Value
+from fanin.theory.propagation.signal import STILL, Result, Signal, Unknown, Value
 
 
 def dropout(node: Node, inputs: list[Value], context: Context) -> Result:
@@ -43,6 +44,6 @@ def noise(node: Node, inputs: list[Value], context: Context) -> Result:
     if node["kind"] == "uniform":
         drawn = math.sqrt(12) * (ndtr(drawn) - 0.5)
     values = node["mean"] + math.sqrt(node["variance"]) * drawn
-    chain = Chain(values, STILL, lambda z: z)
+    chain = Chain.of(values, STILL)
     y = Signal(values, x.places, x.width, x.examples, STILL, chain, normal=node["kind"] == "normal")
     return Result(y, lambda cotangent: [cotangent.times(0.0)])

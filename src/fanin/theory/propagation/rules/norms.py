@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fanin.graph.signal import Law, Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import covariance
@@ -25,7 +26,6 @@ from fanin.theory.propagation.rules.freedom import Statistic, with_moments, with
 from fanin.theory.propagation.rules.normalized import normalized
 from fanin.theory.propagation.signal import (
     STILL,
-    Chain,
     Contributions,
     Kernel,
     Pullback,
@@ -107,8 +107,8 @@ def _at_places(x: Signal, channels: int, centred: bool, eps: float) -> _Normaliz
     deviation = np.sqrt(variance + eps)
     chain = None
     if x.chain is not None and np.ptp(deviation) < 1e-9 and np.ptp(mean) < 1e-9:
-        inner, shift, scale = x.chain.function, float(mean.flat[0]), float(deviation.flat[0])
-        chain = Chain(x.chain.root, STILL, lambda z: (inner(z) - shift) / scale)
+        shift, scale = float(mean.flat[0]), float(deviation.flat[0])
+        chain = replace(x.chain.affine(1 / scale, -shift / scale), chance=STILL)
     # By the chance in v, E[1 / v] is larger than 1 / E[v].
     chance = float(np.var(x.chance[1]) + spread(x.values, x.places, 1)[1] / channels)
     slope = np.sqrt(1 + chance * (variance / deviation**2) ** 2) / deviation
@@ -150,10 +150,7 @@ def _with_running(node: Node, x: Signal, slots: dict[str, Value]) -> tuple[Signa
         return Unknown(f"{node.name}: nobody knows its running statistics"), _none
     scale = 1 / math.sqrt(variance.mean + node["eps"])
     values = (x.values - mean.mean) * scale
-    chain = None
-    if x.chain is not None:
-        inner = x.chain.function
-        chain = Chain(x.chain.root, x.chain.chance, lambda z: (inner(z) - mean.mean) * scale)
+    chain = None if x.chain is None else x.chain.affine(scale, -mean.mean * scale)
     y = replace(x, values=values, chain=chain, profile=None, terms=math.inf)
     return y, lambda cotangent: [cotangent.times(scale)]
 
@@ -176,8 +173,7 @@ def _affine(node: Node, inner: Signal, back: Pullback, slots: dict[str, Value], 
     values = inner.values * factors + shifts
     chain = None
     if inner.chain is not None and factors.size == 1 and shifts.size == 1:
-        function, factor, shift = inner.chain.function, float(factors.flat[0]), float(shifts.flat[0])
-        chain = Chain(inner.chain.root, inner.chain.chance, lambda z: function(z) * factor + shift)
+        chain = inner.chain.affine(float(factors.flat[0]), float(shifts.flat[0]))
     plain = inner.normal and factors.size == 1 and shifts.size == 1
     y = Signal(
         values,

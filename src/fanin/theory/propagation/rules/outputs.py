@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, joined
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places, pair_counts
-from fanin.theory.propagation.signal import Chain, Kernel, Signal, Unknown, Value
+from fanin.theory.propagation.signal import Kernel, Signal, Unknown, Value
 from fanin.theory.propagation.sums import concentration
 
 
@@ -96,7 +97,7 @@ class Outputs:
         if law.mean:
             values = values + law.mean * self.fan_in * np.mean(self.x.values, axis=0, keepdims=True)[..., :1]
         width = self.context.size(self.node.name, "channel")
-        chain = Chain(values, self._seen, lambda z: z)
+        chain = Chain.of(values, self._seen)
         return Signal(
             values,
             places,

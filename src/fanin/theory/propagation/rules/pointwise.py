@@ -11,6 +11,7 @@ import numpy as np
 from fanin.errors import FaninError
 from fanin.graph.signal import Law, Node
 from fanin.theory.propagation.alignment import common, moved
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import over_positions
@@ -21,7 +22,6 @@ from fanin.theory.propagation.overlaps import mixed
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.signal import (
     STILL,
-    Chain,
     Contributions,
     Fixed,
     Kernel,
@@ -80,17 +80,12 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         backs.append(back)
     signals = [value for value in operands if isinstance(value, Signal)]
     arrays = [_array(value, node, places, context) for value in operands]
-    with np.errstate(all="ignore"):
-        values = applied.value(*arrays)
-        slopes = applied.slopes(*arrays, values)
     apart = node["function"] == "multiply" and _independent(operands)
-    if apart:
-        values = product(*arrays)
+    values, slopes, chain = _applied(node, operands, arrays, applied, apart=apart)
     if not np.all(np.isfinite(values)):
         return Result(Unknown(f"{node.name}: {node['function']} of normal values is not finite"))
     width = context.size(node.name, "channel")
     chance, noise = _chances(operands, arrays, slopes, values)
-    chain = _chain(operands, arrays, applied)
     y = Signal(
         values,
         places,
@@ -121,6 +116,22 @@ def _of_signals(node: Node, operands: list[Value | float], applied: Function, co
         return found
 
     return Result(y, pullback)
+
+
+def _applied(
+    node: Node, operands: list[Value | float], arrays: list[Array], applied: Function, *, apart: bool
+) -> tuple[Array, Sequence[Array | float], Chain | None]:
+    """Return values, slopes with respect to each operand, and how they come from one normal population."""
+    with np.errstate(all="ignore"):
+        values = applied.value(*arrays)
+        slopes = applied.slopes(*arrays, values)
+    if apart:
+        values = product(*arrays)
+    chain = _chain(operands, arrays, slopes, applied)
+    if chain is None or _stays_normal(node, operands):
+        return values, slopes, chain
+    chain, values, factor = chain.exact(values)
+    return values, [slope * factor for slope in slopes], chain
 
 
 def _through(
@@ -233,7 +244,9 @@ def _overlap(
     return mixed(signals, [slope for operand, slope in pairs if isinstance(operand, Signal)], values)
 
 
-def _chain(operands: list[Value | float], arrays: list[Array], applied: Function) -> Chain | None:
+def _chain(
+    operands: list[Value | float], arrays: list[Array], slopes: Sequence[Array | float], applied: Function
+) -> Chain | None:
     """Return how a value comes from one normal population, if all of its operands do from the same one."""
     chains = [operand.chain for operand in operands if isinstance(operand, Signal)]
     first = chains[0]
@@ -248,7 +261,15 @@ def _chain(operands: list[Value | float], arrays: list[Array], applied: Function
         operand.chain.function if isinstance(operand, Signal) and operand.chain else _always(array)
         for operand, array in zip(operands, arrays, strict=True)
     ]
-    return Chain(first.root, first.chance, lambda z: applied.value(*(make(z) for make in makers)))
+    along = [operand.chain if isinstance(operand, Signal) else None for operand in operands]
+    return replace(
+        first,
+        function=lambda z: applied.value(*(make(z) for make in makers)),
+        slope=sum(slope * chain.slope for slope, chain in zip(slopes, along, strict=True) if chain),
+        alike=all(
+            chain.alike if chain else array.size == 1 for chain, array in zip(along, arrays, strict=True)
+        ),
+    )
 
 
 def _always(array: Array) -> Callable[[Array], Array]:

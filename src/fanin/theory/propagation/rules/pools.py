@@ -9,19 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.largest import Largest
-from fanin.theory.propagation.signal import (
-    Chain,
-    Contributions,
-    Result,
-    Signal,
-    Unknown,
-    Value,
-)
+from fanin.theory.propagation.signal import Contributions, Result, Signal, Unknown, Value
 from fanin.theory.propagation.windows import Axis, Sums, fitted, over_blocks
 
 LARGEST = 16
@@ -181,7 +175,7 @@ def _sums_of_windows(x: Signal, sums: Sums, places: Places, context: Context) ->
         return replace(x, values=means.T[None, :, places.owner], places=places, chain=None, noise=None)
     mean = np.mean(means, axis=1)[places.owner]
     values = context.population(sums.moments(x.covariance, x.places) - mean[:, None, None] * mean) + mean
-    chain = Chain(values, x.chance, lambda z: z)
+    chain = Chain.of(values, x.chance)
     return Signal(values, places, x.width, x.examples, x.chance, chain, normal=True, terms=x.terms)
 
 

@@ -20,13 +20,14 @@ import numpy as np
 from fanin.graph.axes import letters
 from fanin.graph.signal import Node
 from fanin.theory.propagation.alignment import between
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.shares import lines
-from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal, Unknown
+from fanin.theory.propagation.signal import Contributions, Result, Signal, Unknown
 
 
 def of_two(node: Node, x: Signal, y: Signal, context: Context) -> Result:
@@ -48,7 +49,7 @@ def of_two(node: Node, x: Signal, y: Signal, context: Context) -> Result:
         width,
         max(x.examples, y.examples),
         chance,
-        chain=Chain(values, chance, lambda z: z),
+        chain=Chain.of(values, chance),
         normal=True,
     )
 

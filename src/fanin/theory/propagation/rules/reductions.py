@@ -10,6 +10,7 @@ from scipy.linalg import pinvh
 from scipy.special import gammaincinv, ndtr
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import alike, over_positions
@@ -17,15 +18,7 @@ from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rules.branches import over_branches
 from fanin.theory.propagation.rules.extremes import of_positions
-from fanin.theory.propagation.signal import (
-    Chain,
-    Contributions,
-    Kernel,
-    Result,
-    Signal,
-    Unknown,
-    Value,
-)
+from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 
 _NARROW = 1e4  # a gamma distribution of such a shape is as good as a normal one
 _LEAST = 1e-3
@@ -111,7 +104,7 @@ def _of_signs(x: Signal, channels: int, terms: float, context: Context) -> Resul
     share = terms / channels
     values = context.population(alike(channels * share**2 * spread, x.places)) + terms * mean
     seen = context.seen(x)
-    y = Signal(values, x.places, 1, x.examples, seen, Chain(values, seen, lambda z: z), normal=True)
+    y = Signal(values, x.places, 1, x.examples, seen, Chain.of(values, seen), normal=True)
     return Result(y, lambda cotangent: [cotangent.times(share)])
 
 
@@ -132,7 +125,7 @@ def _over_positions(x: Signal, terms: float, context: Context) -> Result:
     factor = terms if terms > 1 else 1.0
     positive = float(np.min(x.values)) >= 0 < float(np.max(x.values))
     values = _means_of_positions(x, positive, context) * factor
-    chain = Chain(values, x.chance, lambda z: z)
+    chain = Chain.of(values, x.chance)
     y = Signal(values, Places(), x.width, x.examples, x.chance, chain=chain, normal=not positive)
 
     def pullback(cotangent: Cotangent) -> Contributions:

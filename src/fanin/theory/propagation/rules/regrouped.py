@@ -16,12 +16,13 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.theory.propagation.alignment import moved
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import Covariance, from_blocks, joined, split, to_blocks
 from fanin.theory.propagation.draws import Array, Normals
 from fanin.theory.propagation.places import SAMPLES, Places
-from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal
+from fanin.theory.propagation.signal import Contributions, Result, Signal
 
 Levels = Callable[[Array, Array], tuple[Array, Array]]
 """From second moments of a position with itself, and of two positions, to others."""
@@ -119,7 +120,7 @@ class _Change:
         wanted = _changed(whole.covariance, every, places, self.forward)
         if len(whole.values) > 1 and whole.normal:
             values = context.population(wanted - whole.mean**2) + whole.mean
-            y = replace(y, values=values, chain=Chain(values, whole.chance, lambda z: z))
+            y = replace(y, values=values, chain=Chain.of(values, whole.chance))
         elif len(whole.values) > 1:
             y = replace(y, values=self.values(whole.values, places, context.normals))
 

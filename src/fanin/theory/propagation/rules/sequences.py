@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.theory.propagation.alignment import Windows, between, returned
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import split
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
-from fanin.theory.propagation.signal import Chain, Contributions, Result, Signal
+from fanin.theory.propagation.signal import Contributions, Result, Signal
 
 
 def step_by_step(
@@ -58,7 +59,7 @@ def _one(places: Places) -> Places:
 def _apart(x: Signal, steps: Places, context: Context) -> Signal:
     """Return a value of positions that are alike with a block for each step."""
     values = context.population(between(x.covariance, x.places, steps) - x.mean**2) + x.mean
-    chain = Chain(values, x.chance, lambda z: z)
+    chain = Chain.of(values, x.chance)
     return replace(x, values=values, places=steps, chain=chain)
 
 
@@ -69,7 +70,7 @@ def _of_all(y: Signal, windows: Windows, context: Context) -> Signal:
     wanted = windows.of_all(inner, one, _far(inner))
     values = context.population(wanted - y.mean**2) + y.mean
     places, examples = windows.all(y.places.points), y.examples // windows.number
-    chain = Chain(values, y.chance, lambda z: z)
+    chain = Chain.of(values, y.chance)
     return replace(y, values=values, places=places, examples=examples, chain=chain)
 
 

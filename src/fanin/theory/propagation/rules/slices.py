@@ -12,6 +12,7 @@ import numpy as np
 from fanin.graph.axes import AtomRole
 from fanin.graph.signal import Node
 from fanin.theory.propagation.alignment import moved
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import Covariance
@@ -20,7 +21,6 @@ from fanin.theory.propagation.evening import evened
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.pools import weighed
 from fanin.theory.propagation.signal import (
-    Chain,
     Contributions,
     Fixed,
     Kernel,
@@ -155,7 +155,7 @@ def _of_channels(node: Node, x: Signal, context: Context) -> Result:
     if x.normal:
         share = 1.0 if x.profile is None else float(np.mean(x.profile[rows]))
         values = context.population(_centred(x) * share) + np.mean(x.values, axis=0, keepdims=True)
-        chain = Chain(values, x.chance, lambda z: z)
+        chain = Chain.of(values, x.chance)
         y = replace(x, values=values, width=width, chain=chain, profile=None)
     else:
         y = replace(x, values=x.values[chosen], width=width, chain=None)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import pinvh
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent, Part
 from fanin.theory.propagation.covariance import joined, normal, split
@@ -20,7 +21,7 @@ from fanin.theory.propagation.draws import Array, Normals, Source
 from fanin.theory.propagation.places import SAMPLES, Places
 from fanin.theory.propagation.rules.linear import terms
 from fanin.theory.propagation.rules.outputs import why_not
-from fanin.theory.propagation.signal import Chain, Contributions, Kernel, Result, Signal, Unknown, Value
+from fanin.theory.propagation.signal import Contributions, Kernel, Result, Signal, Unknown, Value
 from fanin.theory.propagation.uncorrelated import Uncorrelated
 
 _RANK = 1e-9
@@ -109,7 +110,7 @@ class Steps:
                 self.added[node.name] = bias
         seen = context.seen(x)
         width = context.size(node.name, "channel")
-        y = Signal(values, Places(), width, x.examples, seen, Chain(values, seen, lambda z: z))
+        y = Signal(values, Places(), width, x.examples, seen, Chain.of(values, seen))
 
         def pullback(cotangent: Cotangent) -> Contributions:
             drawn = sampled(cotangent, Places(), self.source_back)

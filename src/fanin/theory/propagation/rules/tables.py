@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.graph.signal import Node
+from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
 from fanin.theory.propagation.covariance import joined
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.signal import (
     STILL,
-    Chain,
     Contributions,
     Fixed,
     Kernel,
@@ -45,7 +45,7 @@ def embedding(node: Node, inputs: list[Value], context: Context) -> Result:
     points = len(places)
     equal = joined(np.where(np.eye(points) > 0, 1.0, repeats), np.full((points, points), repeats))
     values = context.population(table.law.variance * equal) + table.law.mean
-    chain = Chain(values, STILL, lambda z: z)
+    chain = Chain.of(values, STILL)
     width = context.size(node.name, "channel")
     # Tokens that are the same have everything in common.
     overlap = repeats / (1 - repeats) if repeats < 1 else 0.0
