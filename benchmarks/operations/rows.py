@@ -14,8 +14,9 @@ from benchmarks.operations import nets
 from benchmarks.operations.nets import CHANNELS, WIDTH, Branches, Function, Skip, between
 from benchmarks.propagation.rows import Goals, Row
 
-NETWORKS, OF_TEXTS = 1200, 3000
-"""So many that chance is about .3 percent for a bias, whose gradients are fewest; of texts they vary more."""
+NETWORKS, OF_TEXTS, OF_SUMS = 1200, 3000, 12000
+"""So many that chance is about .3 percent for a bias, whose gradients are fewest; of texts they vary more, and most of
+sums over texts, which all channels share."""
 _GOALS = Goals(0.01, 0.01, gradients=0.01)
 _VALUES, _TEXT, _IMAGE = (16, WIDTH), (4, 16, CHANNELS), (3, CHANNELS, 6, 6)
 Make = Callable[[], nn.Module]
@@ -40,11 +41,11 @@ def _of_values(name: str, make: Make, **options: Any) -> Row:
     return _row(name, build, _VALUES, **options)
 
 
-def _of_text(name: str, make: Make, read: int = CHANNELS) -> Row:
+def _of_text(name: str, make: Make, read: int = CHANNELS, networks: int = OF_TEXTS) -> Row:
     def build() -> nn.Module:
         return between(nn.Linear(CHANNELS, CHANNELS), make(), nn.Linear(read, CHANNELS))
 
-    return _row(name, build, _TEXT, networks=OF_TEXTS)
+    return _row(name, build, _TEXT, networks=networks)
 
 
 def _of_image(name: str, make: Make, **options: Any) -> Row:
@@ -129,7 +130,7 @@ _IN_TEXTS = [
     _of_text("attention, RoPE, 2 keys for 8 heads", partial(nets.Grouped, CHANNELS, 8, 2)),
     _of_text("mean over positions", _function(lambda x: torch.tanh(x).mean(1))),
     _of_text("largest over positions", _function(lambda x: torch.tanh(x).amax(1))),
-    _of_text("linear over positions", partial(nets.Mixing, 16)),
+    _of_text("linear over positions", partial(nets.Mixing, 16), networks=OF_SUMS),
     _of_text("softmax over positions", partial(nn.Softmax, 1)),
     _of_text("positions to channels", _function(lambda x: x.flatten(1)), read=16 * CHANNELS),
     *(

@@ -96,14 +96,16 @@ def test_what_is_left_as_it_is(turns, read):
     assert found is graph
 
 
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("sees", ["all", "before", "near"])
 @pytest.mark.parametrize("turn", [_halves, _part], ids=["all", "part"])
-def test_biases_of_queries_and_keys(turn, causal):
+def test_biases_of_queries_and_keys(turn, sees):
     """Features that turn slowly add up to nothing over the keys, by which a softmax is the same."""
     m = Maker()
     x = m.input(3, T, 128)
     heads = [m.heads(m.linear(x, 128, bias=0.3), 128 // SIZE) for _ in range(3)]
-    y = m.attention(*(turn(m, part) for part in heads[:2]), heads[2], causal=causal)
+    near = (np.abs(np.subtract.outer(range(T), range(T))) < 2).tolist()
+    mask = [m.node("constant", shape=(T, T), value=near, dtype="bool")] if sees == "near" else []
+    y = m.attention(*(turn(m, part) for part in heads[:2]), heads[2], *mask, causal=sees == "before")
     out = m.linear(m.reshape(m.permute(y, 0, 2, 1, 3), 3, T, 128), 128)
     law = InputLaw(position=0.3, example=0.3)
-    agree(m.graph(out), [y, out], {x: law}, parameters=0.02, draws=800)
+    agree(m.graph(out), [y, out], {x: law}, parameters=0.02, draws=1600)

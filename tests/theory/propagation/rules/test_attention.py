@@ -8,7 +8,7 @@ from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.run import run
 from fanin.theory.propagation.signal import Unknown
 from theory.propagation.graphs import Maker
-from theory.propagation.simulation import predicted, predicted_back, simulated
+from theory.propagation.simulation import agree, predicted, predicted_back, simulated
 
 LAW = InputLaw(second_moment=1.0, position=0.2, example=0.2)
 N, T, HEADS = 512, 12, 8
@@ -57,6 +57,17 @@ def test_layers(options):
     for name in (query, key):
         _close(predicted_back(found, name), truth.backward[name], ("q",), 0.05)
     _close(predicted_back(found, x), truth.backward[x], ("q",), 0.05)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_few_channels(causal):
+    """Products of n channels vary by 1 / n: keys that overlap are weighed alike, and gradients with them."""
+    m = Maker()
+    x = m.input(4, T, 64)
+    parts = [m.heads(m.linear(x, 64), 4) for _ in range(3)]
+    made = m.attention(*parts, causal=causal)
+    law = {x: InputLaw()}
+    agree(m.graph(made), [made, *parts[:2]], law, tolerance=0.025, parameters=0.02, draws=4000)
 
 
 def test_what_one_position_attends_to():

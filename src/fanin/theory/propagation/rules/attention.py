@@ -108,7 +108,8 @@ def _attended(
         (of_one_length(node.inputs[0], context.graph), of_one_length(node.inputs[1], context.graph)),
         context.turns.get(node.name),
     )
-    wanted = heads.outputs(value.covariance) + _overlap(node, operands, heads, context)
+    gained = _gained(node, operands, heads, context)
+    wanted = heads.outputs(value.covariance) + key.overlap * gained
     places = query.places
     values = context.population(alike(wanted, places))
     # Few heads, each of one way to weigh, differ by chance.
@@ -127,9 +128,10 @@ def _attended(
             cotangent.through(each, seen)
             for each in _gradients(node, operands, heads, logits, outer, context)
         ]
-        back[1] = replace(
-            back[1], met=_met(node, operands, heads, outer, back[1].covariance(key.places), context)
-        )
+        more = _met(node, operands, heads, outer, context), _shared(node) * gained * outer
+        for place, each in enumerate(more, start=1):
+            met = _share(each, query, back[place], operands[place], context)
+            back[place] = replace(back[place], met=met + (place == 1))
         added = heads.of_logits(logits, outer)
         return [
             *back,
@@ -186,27 +188,25 @@ def _gradients(
 
 
 def _met(
-    node: Node,
-    operands: tuple[Signal, Signal, Signal],
-    heads: Heads,
-    outer: Covariance,
-    of_keys: Covariance,
-    context: Context,
-) -> float:
-    """Return how gradients of keys at two positions go with what keys are made of there.
+    node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, outer: Covariance, context: Context
+) -> Covariance:
+    """Return what E[dw^2] of keys gains as gradients at two positions go with what keys are made of there.
 
     Both overlap by chance: dl_ij and dl_ij' as the values do, and those as the inputs. With products G of
     inputs of relative variance t, C_i = diag(A_i) - A_i A_i', and E[G C G] = C + t (C + tr(C) I) of G around
-    I, that adds t times to the sum of E[g_k g_k'] E[k k'] that sum and
+    I, the sum of E[g_k g_k'] E[k k'] gains t times itself and t times that of
 
-        scale^2 sum_ii' E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
+        scale^2 E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
     """
-    query, key, value = operands
+    _, key, value = operands
     products = np.mean(heads.query_products * _varied(key, value, heads), axis=0) * outer
-    extra = node["scale"] ** 2 * _shared(node) * _features(node, context, 2)
-    extra *= context.total(products, query.places, query.examples)
-    base = context.total(of_keys * key.covariance, key.places, key.examples)
-    return 1 + extra / base if base > 0 else 0.0
+    return node["scale"] ** 2 * _shared(node) * _features(node, context, 2) * products
+
+
+def _share(more: Covariance, at: Signal, gradient: Cotangent, x: Signal, context: Context) -> float:
+    """Return a sum over pairs of queries over that of E[g g'] E[x x'] over pairs of keys."""
+    base = context.total(gradient.covariance(x.places) * x.covariance, x.places, x.examples)
+    return context.total(more, at.places, at.examples) / base if base > 0 else 0.0
 
 
 def _varied(key: Signal, value: Signal, heads: Heads) -> Array:
@@ -232,18 +232,19 @@ def _by_heads(relative: float, node: Node, query: Signal, context: Context) -> A
     return np.sqrt(relative / number) * context.normals.independent((2, IMAGINED))
 
 
-def _overlap(
+def _gained(
     node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, context: Context
 ) -> Covariance:
-    """Return what finite width adds: positions that overlap by chance are weighed alike, and add up.
+    """Return what E[y y'] gains where positions overlap by chance, over the variance of that.
 
     As much more as logits then have in common, weights have, and by as much the values' sum is larger.
     """
     query, key, value = operands
     share = key.places.share / key.places.total
     level = [float(np.diag(split(found)[0]) @ share) for found in (key.covariance, value.covariance)]
-    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1] * heads.apart()
-    return query.covariance * size * key.overlap * heads.steepness
+    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1]
+    apart = np.sqrt(np.maximum(heads.apart(), 0.0))
+    return query.covariance * size * apart[:, :, None, None] * apart * heads.steepness
 
 
 def _features(node: Node, context: Context, operand: int) -> int:

@@ -14,7 +14,7 @@ from fanin.theory.propagation.covariance import Covariance, joined, split, to_bl
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import SAMPLES, Places, pair_counts
 from fanin.theory.propagation.rotary import Turns
-from fanin.theory.propagation.rules.scores import Scoring
+from fanin.theory.propagation.rules.scores import Scoring, positions
 from fanin.theory.propagation.rules.turning import Turning
 
 Vectors = NDArray[np.floating[Any]]
@@ -78,10 +78,11 @@ class Heads:
         q = _at_points(query[0], heads, features, context)
         k = _everywhere(*key, heads, features, context)
         q, k = (_of_one_length(x) if same else x for x, same in zip((q, k), even, strict=True))
-        turning = None if turns is None else Turning.of(turns, query[1], heads, scoring.causal, context)
+        at = positions(query[1], heads, scoring, context)
+        turning = None if turns is None else Turning.of(turns, at)
         if turning is not None:
             q, k = turning.queries(q), turning.keys(k)
-        logits, slopes = scoring.logits(q, k, query[1], places, context)
+        logits, slopes = scoring.logits(q, k, at, context)
         return cls(query[1], places, q, k, _softmax(logits), slopes, turning)
 
     def outputs(self, values: Covariance) -> Covariance:
@@ -101,15 +102,31 @@ class Heads:
         """The square of how logits grow with products of queries and keys, on average: 1 without a cap."""
         return float(np.mean(self.slopes)) ** 2
 
-    def apart(self) -> float:
-        """Return E sum_j!=j' A_ij A_ij', times how far both keys are turned alike: 0 for one key."""
-        share = self.queries.share / self.queries.total
-        return float(np.mean((self.turned_alike - np.sum(self.weights**2, axis=-1)) @ share))
+    def apart(self) -> Array:
+        """Return how much more keys that overlap are weighed together, (samples, points): 0 for one key.
+
+        Where products G vary by t, and logits of a query by s G, E sum_jj' A_j A_j' G_jj' gains t s times the
+        sum of second derivatives of A_j A_j' with respect to l_j and l_j', for j' = j half of it with twice the
+        variance. Without turns that is 1 - S_2 - 6 S_3 + 6 S_2^2 with S_k = sum_j A_j^k.
+        """
+        squares = self.weights**2
+        second, third = (np.sum(each, axis=-1) for each in (squares, squares * self.weights))
+        both, with_squares, of_squares = (
+            self._alike(*each)
+            for each in ((self.weights, self.weights), (squares, self.weights), (squares, squares))
+        )
+        return np.mean(both - 4 * with_squares + 6 * of_squares + 3 * second - 6 * third, axis=0)
+
+    def _alike(self, one: Array, other: Array) -> Array:
+        """Return sum_jj' a_j b_j' tr(R_j' R_j) / features, (heads, samples, points)."""
+        if self.turns is None:
+            return np.sum(one, axis=-1) * np.sum(other, axis=-1)
+        return self.turns.alike(one, other)
 
     @cached_property
-    def turned_alike(self) -> Array | float:
-        """sum_jj' A_ij A_ij' tr(R_j' R_j) / features, (heads, samples, points); 1 where nothing is turned."""
-        return 1.0 if self.turns is None else self.turns.alike(self.weights)
+    def turned_alike(self) -> Array:
+        """How far keys that are weighed together are turned alike, (heads, samples, points); 1 if none is."""
+        return self._alike(self.weights, self.weights)
 
     def spread(self, values: Covariance) -> float:
         """Return the relative variance of E[y^2] from head to head."""

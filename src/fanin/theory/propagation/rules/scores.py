@@ -19,6 +19,7 @@ from fanin.theory.propagation.signal import Fixed, Kernel, Signal, Value
 from fanin.theory.propagation.windows import one_block
 
 Numbers = NDArray[np.floating[Any]]
+Positions = NDArray[np.int64]
 
 _LARGE = 1e4  # second moments of what is added to logits, and hides nothing
 _HIDDEN = -1e30
@@ -67,15 +68,14 @@ class Scoring:
         return not (self.causal or self.window or self.cap or self.bias or self.masks)
 
     def logits(
-        self, query: Numbers, key: Numbers, queries: Places, keys: Places, context: Context
+        self, query: Numbers, key: Numbers, at: Positions, context: Context
     ) -> tuple[Numbers, Numbers | float]:
         """Return the logits of drawn queries and keys, and their derivatives with respect to the products.
 
         Args:
             query: (heads, samples, points, features).
             key: (heads, samples, positions, features).
-            queries: Places of the queries.
-            keys: Places of the keys.
+            at: Positions of the queries.
             context: Of the run.
 
         Returns:
@@ -89,12 +89,11 @@ class Scoring:
         if self.bias:
             logits = logits + math.sqrt(self.bias) * context.normals.independent((heads, 1, *pairs))
         if self.masks:
-            at = np.arange(heads)[:, None], spread_positions(queries, heads, context)
             for mask in self.masks:
-                logits = logits + _taken(mask, at, keys.total, context)[:, None]
+                logits = logits + _taken(mask, at, key.shape[2], context)[:, None]
         if self.causal:
-            distance = queries.positions[:, None] - np.arange(keys.total)
-            hidden = (distance < 0) | (distance >= (self.window or keys.total))
+            distance = at[:, None, :, None] - np.arange(key.shape[2])
+            hidden = (distance < 0) | (distance >= (self.window or key.shape[2]))
             logits = np.where(hidden, _HIDDEN, logits)
         return logits, slopes
 
@@ -109,20 +108,44 @@ def _variance(mask: Value) -> float | None:
     return None
 
 
-def spread_positions(places: Places, heads: int, context: Context) -> NDArray[np.int64]:
-    """Return positions for each head's points, no two at the same one, (heads, points)."""
+def positions(places: Places, heads: int, scoring: Scoring, context: Context) -> Positions:
+    """Return a position for each head's points: ones of their own where order says nothing, else the same.
+
+    Args:
+        places: Of the queries.
+        heads: How many are drawn.
+        scoring: What becomes of their products with keys.
+        context: Of the run.
+
+    Returns:
+        (heads, points), no two of a head at the same one.
+    """
+    if scoring.causal:
+        return np.broadcast_to(places.positions, (heads, len(places)))
     found, start = [], 0
     for size, count in zip(places.sizes, places.counts, strict=True):
-        order = np.argsort(context.normals.independent((heads, size)), axis=1)
-        found.append(start + order[:, :count])
+        # Each round of heads begins everywhere once, and has distances of its own.
+        rounds = -(-heads // size)
+        steps = np.zeros((rounds, 1), int)
+        if count > 1:
+            steps = np.concatenate([steps, 1 + _dealt(size - 1, count - 1, rounds, context)], axis=1)
+        at = (_dealt(size, 1, rounds * size, context).reshape(rounds, size, 1) + steps[:, None]) % size
+        found.append(start + at.reshape(-1, count)[:heads])
         start += size
     return np.concatenate(found, axis=1)
 
 
-def _taken(mask: Array, at: tuple[np.ndarray, np.ndarray], keys: int, context: Context) -> Array:
+def _dealt(size: int, count: int, times: int, context: Context) -> Positions:
+    """Return so many different numbers below a size, many times and all equally often, (times, count)."""
+    hands = size // count
+    order = np.argsort(context.normals.independent((-(-times // hands), size)), axis=1)
+    return order[:, : hands * count].reshape(-1, count)[:times]
+
+
+def _taken(mask: Array, at: Positions, keys: int, context: Context) -> Array:
     """Return what a mask adds to each head's points, of any head or window of the model alike."""
-    heads, points = at
+    heads = np.arange(len(at))[:, None]
     mask = mask.reshape((1,) * max(3 - mask.ndim, 0) + mask.shape)
     flat = np.broadcast_to(mask, (*mask.shape[:-1], keys)).reshape(-1, mask.shape[-2], keys)
     lead = context.normals.among(np.zeros_like(heads), np.full_like(heads, len(flat)))
-    return flat[lead, np.minimum(points, mask.shape[-2] - 1)]
+    return flat[lead, np.minimum(at, mask.shape[-2] - 1)]

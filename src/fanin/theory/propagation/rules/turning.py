@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.draws import Array
-from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rotary import Turns
-from fanin.theory.propagation.rules.scores import spread_positions
+from fanin.theory.propagation.rules.scores import Positions
 
 Vectors = NDArray[np.floating[Any]]
 Complex = NDArray[np.complexfloating[Any, Any]]
@@ -23,7 +21,7 @@ class Turning:
     """Rotations of pairs of features, as complex numbers.
 
     Args:
-        query: Of queries at points, (heads or 1, 1, points, features / 2).
+        query: Of queries at points, (heads, 1, points, features / 2).
         key: Of keys at all positions, (positions, features / 2).
     """
 
@@ -31,17 +29,13 @@ class Turning:
     key: Complex
 
     @classmethod
-    def of(cls, turns: Turns, queries: Places, heads: int, causal: bool, context: Context) -> Turning:
-        """Return those of drawn heads, whose points are at positions of their own where order says nothing.
+    def of(cls, turns: Turns, at: Positions) -> Turning:
+        """Return those of drawn heads.
 
         Args:
             turns: Angles of all positions.
-            queries: Places of the queries.
-            heads: How many are drawn.
-            causal: Whether queries see what comes before.
-            context: Of the run.
+            at: Positions of the heads' points, (heads, points).
         """
-        at = queries.positions[None] if causal else spread_positions(queries, heads, context)
         query, key = (np.exp(1j * angles).astype(np.complex64) for angles in turns)
         return cls(query[at][:, None], key)
 
@@ -53,9 +47,9 @@ class Turning:
         """Return vectors at all positions, (heads, samples, positions, features), turned."""
         return _real(_complex(vectors) * self.key)
 
-    def alike(self, weights: Array) -> Array:
-        """Return |sum_j A_j R_j|^2 / features, (heads, samples, points) of weights with positions behind."""
-        return np.mean(np.abs(weights @ self.key) ** 2, axis=-1)
+    def alike(self, one: Array, other: Array) -> Array:
+        """Return sum_jj' a_j b_j' tr(R_j' R_j) / features of (..., positions), (...)."""
+        return np.mean(((one @ self.key) * (other @ self.key).conj()).real, axis=-1)
 
     def sums_back(self, query: Vectors, logits: Array, owner: np.ndarray) -> Complex:
         """Return sum_j b_ij R_j^T q_i over the positions j of each block.
