@@ -106,7 +106,7 @@ class Heads:
         """Return how much more keys that overlap are weighed together, (samples, points): 0 for one key.
 
         Where products G vary by t, and logits of a query by s G, E sum_jj' A_j A_j' G_jj' gains t s times the
-        sum of second derivatives of A_j A_j' with respect to l_j and l_j', for j' = j half of it with twice the
+        sum of derivatives of A_j A_j' with respect to l_j and l_j', for j' = j half of it with twice the
         variance. Without turns that is 1 - S_2 - 6 S_3 + 6 S_2^2 with S_k = sum_j A_j^k.
         """
         squares = self.weights**2
