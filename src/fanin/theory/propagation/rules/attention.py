@@ -22,13 +22,14 @@ from fanin.graph.signal import Node
 from fanin.theory.propagation.chain import Chain
 from fanin.theory.propagation.context import Context
 from fanin.theory.propagation.cotangent import Cotangent
-from fanin.theory.propagation.covariance import Covariance, alike, joined, split
+from fanin.theory.propagation.covariance import Covariance, alike, joined
 from fanin.theory.propagation.draws import Array
 from fanin.theory.propagation.places import Places
 from fanin.theory.propagation.rules.crossed import between_channels, crossed
 from fanin.theory.propagation.rules.heads import Heads
 from fanin.theory.propagation.rules.lengths import of_one_length
 from fanin.theory.propagation.rules.local import in_windows
+from fanin.theory.propagation.rules.meeting import Meeting
 from fanin.theory.propagation.rules.scores import Scoring
 from fanin.theory.propagation.signal import (
     IMAGINED,
@@ -108,8 +109,9 @@ def _attended(
         (of_one_length(node.inputs[0], context.graph), of_one_length(node.inputs[1], context.graph)),
         context.turns.get(node.name),
     )
-    gained = _gained(node, operands, heads, context)
-    wanted = heads.outputs(value.covariance) + key.overlap * gained
+    meeting = Meeting(key, value, heads, node["scale"] ** 2, _features(node, context, 2))
+    of_outputs = meeting.of_outputs(query)
+    wanted = heads.outputs(value.covariance) + key.overlap * of_outputs
     places = query.places
     values = context.population(alike(wanted, places))
     # Few heads, each of one way to weigh, differ by chance.
@@ -124,14 +126,17 @@ def _attended(
         seen = context.seen_back(cotangent, y)
         seen = seen + _by_heads(heads.spread_of_keys(outer), node, query, context)
         logits = heads.centred(value.covariance, _features(node, context, 2), context)
+        gradients = _gradients(node, operands, meeting, logits, outer)
+        shared = _shared(node)
+        met = (
+            0.0,
+            1 + _share(shared * meeting.of_keys(outer), query, gradients[1], key, context),
+            _share(shared * of_outputs * outer, query, gradients[2], value, context),
+        )
         back = [
-            cotangent.through(each, seen)
-            for each in _gradients(node, operands, heads, logits, outer, context)
+            replace(cotangent.through(each, seen), met=more)
+            for each, more in zip(gradients, met, strict=True)
         ]
-        more = _met(node, operands, heads, outer, context), _shared(node) * gained * outer
-        for place, each in enumerate(more, start=1):
-            met = _share(each, query, back[place], operands[place], context)
-            back[place] = replace(back[place], met=met + (place == 1))
         added = heads.of_logits(logits, outer)
         return [
             *back,
@@ -168,51 +173,26 @@ def _of_mask(
 def _gradients(
     node: Node,
     operands: tuple[Signal, Signal, Signal],
-    heads: Heads,
+    meeting: Meeting,
     logits: list[Array],
     outer: Covariance,
-    context: Context,
 ) -> tuple[Covariance, Covariance, Covariance]:
     """Return second moments of the gradients of queries, keys and values."""
     query, key, value = operands
+    heads, scale, shared = meeting.heads, node["scale"] ** 2, _shared(node)
+    of_queries = scale * outer * heads.of_queries(logits)
     of_keys = heads.gradients_of_keys(logits, outer)
-    scale = node["scale"] ** 2
-    shared = _shared(node)
-    met = _features(node, context, 2) * np.mean(_varied(key, value, heads), axis=0)
-    base = heads.of_queries(logits)
     return (
-        alike(scale * outer * (base + key.overlap * (base + met)), query.places),
+        alike(of_queries + key.overlap * (of_queries + meeting.of_queries(outer)), query.places),
         alike(scale * shared * of_keys, key.places),
-        alike(shared * heads.of_keys(heads.weights, outer), key.places),
+        alike(shared * heads.of_keys(heads.weights, outer), value.places),
     )
 
 
-def _met(
-    node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, outer: Covariance, context: Context
-) -> Covariance:
-    """Return what E[dw^2] of keys gains as gradients at two positions go with what keys are made of there.
-
-    Both overlap by chance: dl_ij and dl_ij' as the values do, and those as the inputs. With products G of
-    inputs of relative variance t, C_i = diag(A_i) - A_i A_i', and E[G C G] = C + t (C + tr(C) I) of G around
-    I, the sum of E[g_k g_k'] E[k k'] gains t times itself and t times that of
-
-        scale^2 E[g_i g_i'] E[q_i . q_i' s_i s_i'],  s_i = sum_j A_ij |x_j|^2 - |sum_j A_ij x_j|^2.
-    """
-    _, key, value = operands
-    products = np.mean(heads.query_products * _varied(key, value, heads), axis=0) * outer
-    return node["scale"] ** 2 * _shared(node) * _features(node, context, 2) * products
-
-
-def _share(more: Covariance, at: Signal, gradient: Cotangent, x: Signal, context: Context) -> float:
+def _share(more: Covariance, at: Signal, gradient: Covariance, x: Signal, context: Context) -> float:
     """Return a sum over pairs of queries over that of E[g g'] E[x x'] over pairs of keys."""
-    base = context.total(gradient.covariance(x.places) * x.covariance, x.places, x.examples)
+    base = context.total(gradient * x.covariance, x.places, x.examples)
     return context.total(more, at.places, at.examples) / base if base > 0 else 0.0
-
-
-def _varied(key: Signal, value: Signal, heads: Heads) -> Array:
-    """Return s_i s_i' of values and of turned keys, (heads, samples, points, samples, points)."""
-    of_values, of_keys = heads.varied(value.covariance), heads.varied(key.covariance) * heads.turned_alike
-    return heads.steepness * of_values[..., None, None] * of_keys[:, None, None]
 
 
 def _shared(node: Node) -> float:
@@ -230,21 +210,6 @@ def _of_sums(wanted: Covariance, like: Signal, overlap: float, context: Context)
 def _by_heads(relative: float, node: Node, query: Signal, context: Context) -> Array:
     number = max(node.get("heads") or 1, 1) * max(query.examples, 1)
     return np.sqrt(relative / number) * context.normals.independent((2, IMAGINED))
-
-
-def _gained(
-    node: Node, operands: tuple[Signal, Signal, Signal], heads: Heads, context: Context
-) -> Covariance:
-    """Return what E[y y'] gains where positions overlap by chance, over the variance of that.
-
-    As much more as logits then have in common, weights have, and by as much the values' sum is larger.
-    """
-    query, key, value = operands
-    share = key.places.share / key.places.total
-    level = [float(np.diag(split(found)[0]) @ share) for found in (key.covariance, value.covariance)]
-    size = node["scale"] ** 2 * _features(node, context, 0) * level[0] * level[1]
-    apart = np.sqrt(np.maximum(heads.apart(), 0.0))
-    return query.covariance * size * apart[:, :, None, None] * apart * heads.steepness
 
 
 def _features(node: Node, context: Context, operand: int) -> int:

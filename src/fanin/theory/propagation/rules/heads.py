@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,24 +108,17 @@ class Heads:
         sum of derivatives of A_j A_j' with respect to l_j and l_j', for j' = j half of it with twice the
         variance. Without turns that is 1 - S_2 - 6 S_3 + 6 S_2^2 with S_k = sum_j A_j^k.
         """
-        squares = self.weights**2
-        second, third = (np.sum(each, axis=-1) for each in (squares, squares * self.weights))
-        both, with_squares, of_squares = (
-            self._alike(*each)
-            for each in ((self.weights, self.weights), (squares, self.weights), (squares, squares))
-        )
+        a = self.weights
+        second, third = np.einsum("...j,...j->...", a, a), np.einsum("...j,...j,...j->...", a, a, a)
+        both, with_squares, of_squares = 1.0, second, second**2
+        if self.turns is not None:
+            pairs = (a, a), (a**2, a), (a**2, a**2)
+            both, with_squares, of_squares = (self.turns.alike(*pair) for pair in pairs)
         return np.mean(both - 4 * with_squares + 6 * of_squares + 3 * second - 6 * third, axis=0)
 
-    def _alike(self, one: Array, other: Array) -> Array:
-        """Return sum_jj' a_j b_j' tr(R_j' R_j) / features, (heads, samples, points)."""
-        if self.turns is None:
-            return np.sum(one, axis=-1) * np.sum(other, axis=-1)
-        return self.turns.alike(one, other)
-
-    @cached_property
-    def turned_alike(self) -> Array:
-        """How far keys that are weighed together are turned alike, (heads, samples, points); 1 if none is."""
-        return self._alike(self.weights, self.weights)
+    def turned_alike(self) -> Array | float:
+        """Return how far keys that are weighed together are turned alike, (heads, samples, points) or 1."""
+        return 1.0 if self.turns is None else self.turns.alike(self.weights, self.weights)
 
     def spread(self, values: Covariance) -> float:
         """Return the relative variance of E[y^2] from head to head."""
@@ -182,7 +174,7 @@ class Heads:
         shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)
         found = np.zeros((SAMPLES * len(self.queries),) * 2)
         for each in logits:
-            back = each @ self.key
+            back = each.astype(np.float32) @ self.key  # in double precision it takes three times as long
             back = back if self.turns is None else self.turns.queries(back, back=True)
             m = back.transpose(1, 2, 0, 3).reshape(len(found), -1)
             found = found + m @ m.T / m.shape[1]
