@@ -162,7 +162,7 @@ def test_bad_calls_get_one_message():
 
 
 SHARDED = """
-import sys, torch, torch.distributed as dist, torch.multiprocessing as mp
+import os, sys, torch, torch.distributed as dist, torch.multiprocessing as mp
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor, init_device_mesh
@@ -200,7 +200,9 @@ def work(rank, port):
         assert isinstance(parameter.data, DTensor)
         assert torch.equal(parameter.data.full_tensor(), dict(whole.named_parameters())[name].data), name
     sharded.a(torch.ones(2, 7)).sum().backward()
+    dist.barrier()
     dist.destroy_process_group()
+    os._exit(0)  # threads that gloo leaves behind now and then abort an interpreter that ends
 
 if __name__ == "__main__":
     mp.spawn(work, args=(int(sys.argv[1]),), nprocs=2)
