@@ -89,6 +89,12 @@ def test_a_linen_module_by_hand_with_a_layer_that_is_called_twice():
     assert profile["same"].type == "Dense"
 
 
+def test_a_function_that_makes_a_linen_module():
+    made, given = (fanin.measure(model, inputs=(64, 8), seeds=3) for model in (Linen, Linen()))
+    assert made.layers == given.layers
+    assert made.parameters == given.parameters
+
+
 def test_a_linen_module_makes_its_own_networks():
     profile = fanin.measure(Linen(), inputs=(64, 8), seeds=3)
     assert profile["out"].forward.q.chance > 0

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from fanin.theory.propagation.inputs import InputLaw
 from fanin.theory.propagation.predict import predict
@@ -48,6 +49,19 @@ def test_chi_1():
     m, _, first, second = _relu_layers(variance=3 / N)
     assert predict(m.graph(second), {})[second].chi_1 == pytest.approx(1.5, rel=0.02)
     assert first in predict(m.graph(second), {})
+
+
+def test_chi_1_of_a_jump():
+    """What a gradient sees of a function that jumps is its slope on both sides."""
+    m = Maker()
+    first = m.linear(m.input(4, 256), 256)
+    jumps = m.apply(
+        "where", m.apply("greater", first, m.constant(1.0)), first, m.apply("multiply", first, 0.5)
+    )
+    second = m.linear(jumps, 256)
+    above = float(norm.sf(1))
+    wanted = above + 0.25 * (1 - above)
+    assert predict(m.graph(second), {})[second].chi_1 == pytest.approx(wanted, rel=1e-3)
 
 
 def test_correlations():

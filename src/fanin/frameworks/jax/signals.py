@@ -56,7 +56,7 @@ def starts(model: Any, **options: Any) -> bool:
     """Return whether a model says how to make it anew: a Linen module does, and whatever has a `start`."""
     if options.get("start") is not None:
         return True
-    return is_model(model) and framework_of(model) == "linen" and options.get("params") is None
+    return _is_linen(model) and options.get("params") is None
 
 
 def drawn(plan: InitPlan, model: Any, seed: int, given: Given, **options: Any) -> Any:
@@ -115,8 +115,9 @@ def _values(
     model: Any, network: Any, call: Call, given: Given, train: bool, options: dict[str, Any], seed: int
 ) -> list[Any]:
     if network is not None and network is not model:
-        apart = options | {"params": network} if takes_parameters(model) else options
-        call = _call(model if takes_parameters(model) else network, given, train, apart)
+        apart = takes_parameters(model) and not _is_linen(network)  # which makes its parameters itself
+        more = options | {"params": network} if apart else options
+        call = _call(model if apart else network, given, train, more)
     values = [leaf.value for leaf in call.leaves]
     if not any(isinstance(value, jax.ShapeDtypeStruct) for value in values):
         return values
@@ -130,7 +131,11 @@ def _values(
 
 def takes_parameters(model: Any) -> bool:
     """Return whether parameters are apart from a model: of a function, and of a Linen module."""
-    return not is_model(model) or framework_of(model) == "linen"
+    return not is_model(model) or _is_linen(model)
+
+
+def _is_linen(model: Any) -> bool:
+    return is_model(model) and framework_of(model) == "linen"
 
 
 def _call(model: Any, given: Given, train: bool, options: Mapping[str, Any]) -> Call:

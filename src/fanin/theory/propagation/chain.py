@@ -73,8 +73,8 @@ class Chain:
             values: Of the chain, (rows, samples, points).
 
         Returns:
-            Its chain, the values, and by what slopes are to be multiplied, (samples, points); the same and 1
-            where nothing better is known.
+            Its chain, the values, and by what slopes are to be multiplied, (1, samples, points); the same and
+            1 where nothing better is known.
         """
         found = self._squares(1.0)
         if found is None:
@@ -92,7 +92,7 @@ class Chain:
 
 def _factor(wanted: Array, drawn: Array) -> Array | float:
     """Return by what numbers have the second moments that they should."""
-    found = np.mean(np.square(drawn), axis=0)
-    ratio = np.divide(wanted, found, out=np.ones_like(wanted), where=found > 0)
+    found = np.mean(np.square(drawn), axis=0, keepdims=True)
+    ratio = np.divide(wanted[None], found, out=np.ones((1, *wanted.shape)), where=found > 0)
     off = np.abs(ratio - 1)
     return np.sqrt(np.where(off < _APART, ratio, 1.0)) if np.max(off) > _ROUNDING else 1.0

@@ -8,6 +8,7 @@ common, E[f' f'] (1 - c) q / (1 - c_f) q_f goes with it, of a sum its share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -99,7 +100,8 @@ def mixed(signals: Sequence[Signal], slopes: Sequence[Array | float], values: Ar
     if not size:
         return float(np.max(chance))
     shares = np.array([_common(slope) * _apart(x.values) for x, slope in zip(signals, slopes, strict=True)])
-    return float(shares @ np.maximum.outer(chance, chance) @ shares) / size**2
+    found = float(shares @ np.maximum.outer(chance, chance) @ shares) / size**2
+    return found if math.isfinite(found) else float(np.max(chance))  # slopes without bound, as of log(abs(x))
 
 
 def _apart(values: Array) -> float:

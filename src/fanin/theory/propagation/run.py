@@ -107,6 +107,7 @@ class Run:
 
 
 @one_thread
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite is said to be unknown
 def run(
     graph: SignalGraph,
     laws: Mapping[str, InputLaw],

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma, gamma
 
 from fanin.graph.signal import Law
 from fanin.theory.catalogue import CATALOGUE
@@ -16,6 +17,30 @@ from theory.propagation.simulation import agree, predicted, predicted_back
 
 LAW = InputLaw(mean=0.0, second_moment=1.0, position=0.2, example=0.2)
 N = 256
+
+
+def test_sums_of_functions_of_one_signal():
+    m = Maker()
+    first = m.linear(m.input(4, 6, N), N)
+    both = m.apply("add", m.apply("tanh", first), m.apply("silu", first))
+    out = m.linear(both, N)
+    agree(m.graph(out), [both, out, first], {"input_0": LAW}, parameters=0.02)
+
+
+def test_slopes_without_bound():
+    """Of sqrt(relu(x)) no gradient is finite, and of log(abs(x)) no E[f'^2]; values are known."""
+    m = Maker()
+    first = m.linear(m.input(4, N), N)
+    root = m.apply("sqrt", m.apply("relu", first))
+    y = m.apply("add", m.apply("log", m.apply("abs", first)), root)
+    out = m.apply("hardtanh", m.linear(y, N))
+    found = run(m.graph(out), {})
+    # E[log(z)^2] + 2 E[log(z) sqrt(z)] / 2 + E[z] / 2 for z = |x|, in closed form.
+    roots = 2 ** (1 / 4) * gamma(3 / 4) / np.sqrt(np.pi)
+    logs = roots * (np.log(2) + digamma(3 / 4)) / 2
+    squares = ((np.euler_gamma + np.log(2)) ** 2 + np.pi**2 / 2) / 4
+    assert predicted(found, y)["q"] == pytest.approx(squares + logs + 1 / np.sqrt(2 * np.pi), rel=2e-3)
+    assert np.isfinite(predicted(found, out)["q"])
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))

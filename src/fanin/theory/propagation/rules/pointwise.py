@@ -125,9 +125,9 @@ def _applied(
     with np.errstate(all="ignore"):
         values = applied.value(*arrays)
         slopes = applied.slopes(*arrays, values)
+        chain = _chain(operands, arrays, slopes, applied)
     if apart:
         values = product(*arrays)
-    chain = _chain(operands, arrays, slopes, applied)
     if chain is None or _stays_normal(node, operands):
         return values, slopes, chain
     chain, values, factor = chain.exact(values)
@@ -227,7 +227,9 @@ def _chances(
         return chance, noise
     for operand, array, slope in zip(operands, arrays, slopes, strict=True):
         if isinstance(operand, Signal):
-            share = float(np.mean(values * slope * array) / total)
+            grown = values * slope * array
+            # Where sqrt(x) is 0 its slope is infinite, and x times that is 0.
+            share = float(np.mean(np.where(np.isnan(grown), 0.0, grown)) / total)
             chance = chance + share * operand.chance
             noise = noise + share * (STILL if operand.noise is None else operand.noise)
     return chance, noise
