@@ -174,7 +174,7 @@ class Heads:
         shape = SAMPLES, len(self.queries), SAMPLES, len(self.queries)
         found = np.zeros((SAMPLES * len(self.queries),) * 2)
         for each in logits:
-            back = each.astype(np.float32) @ self.key  # in double precision it takes three times as long
+            back = each.astype(np.float32) @ self.key  # else keys are converted each time
             back = back if self.turns is None else self.turns.queries(back, back=True)
             m = back.transpose(1, 2, 0, 3).reshape(len(found), -1)
             found = found + m @ m.T / m.shape[1]

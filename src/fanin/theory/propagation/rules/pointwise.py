@@ -122,10 +122,9 @@ def _applied(
     node: Node, operands: list[Value | float], arrays: list[Array], applied: Function, *, apart: bool
 ) -> tuple[Array, Sequence[Array | float], Chain | None]:
     """Return values, slopes with respect to each operand, and how they come from one normal population."""
-    with np.errstate(all="ignore"):
-        values = applied.value(*arrays)
-        slopes = applied.slopes(*arrays, values)
-        chain = _chain(operands, arrays, slopes, applied)
+    values = applied.value(*arrays)
+    slopes = applied.slopes(*arrays, values)
+    chain = _chain(operands, arrays, slopes, applied)
     if apart:
         values = product(*arrays)
     if chain is None or _stays_normal(node, operands):
@@ -295,16 +294,14 @@ def _of_weights(node: Node, operands: list[Value | float], applied: Function, co
     """Return a function of weights as a weight: its distribution is that of the function's values."""
     arrays = [_entries(value, context) for value in operands]
     kernels = [value for value in operands if isinstance(value, Kernel)]
-    with np.errstate(all="ignore"):
-        values = applied.value(*arrays)
+    values = applied.value(*arrays)
     if not kernels:
         return Fixed(None, node.shape, float(np.mean(values)), float(np.mean(values**2)))
     if not np.all(np.isfinite(values)):
         return Unknown(f"{node.name}: {node['function']} of weights is not finite")
     law = Law(float(np.mean(values)), float(np.var(values)), node["function"])
     largest = max(kernels, key=lambda kernel: np.prod(kernel.shape))
-    with np.errstate(all="ignore"):
-        slopes = [float(np.sqrt(np.mean(np.square(each)))) for each in applied.slopes(*arrays, values)]
+    slopes = [float(np.sqrt(np.mean(np.square(each)))) for each in applied.slopes(*arrays, values)]
     made = replace(largest, law=law, shape=node.shape, parts=(), axis=0)
     made = replace(made, factor=slopes[operands.index(largest)] * largest.factor)
     others = {

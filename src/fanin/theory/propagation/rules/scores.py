@@ -75,7 +75,7 @@ class Scoring:
         Args:
             query: (heads, samples, points, features).
             key: (heads, samples, positions, features).
-            at: Positions of the queries.
+            at: Positions of the queries, (heads, points).
             context: Of the run.
 
         Returns:
